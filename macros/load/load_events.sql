@@ -1,0 +1,147 @@
+{#
+    dbt run-operation load_events --args '{path: "events/*.csv"}'
+
+    Fills raw.flyer_events from a file, a glob or a folder, in one transaction: a load that dies leaves nothing behind.
+    A file whose content is already there is skipped, whatever its name. A file that cannot be used at all (no header,
+    a column missing) keeps no other file from loading, and is an error at the end.
+#}
+{%- macro load_events(path) -%}
+    {{ return(adapter.dispatch('load_events')(path)) }}
+{%- endmacro -%}
+
+{%- macro duckdb__load_events(path) -%}
+    {%- do create_raw_tables() -%}
+    {%- set files = files_to_load(path) -%}
+    {%- set problems = [] -%}
+    {%- set total = namespace(files=0, rows=0, rejected=0) -%}
+
+    {#- begins a transaction, unless looking for the tables has begun one -#}
+    {%- call statement(auto_begin=true) -%} select 1 {%- endcall -%}
+    {%- for file in files -%}
+        {%- set scan = scan_parquet(file) if format_of(file) == 'parquet' else scan_text(file) -%}
+        {%- set missing = event_columns() | reject('in', scan.columns) | list -%}
+        {%- set unknown = scan.columns | reject('in', event_columns()) | list -%}
+        {%- set twin = loaded_file_with(scan.fingerprint) -%}
+
+        {%- if scan.is_empty -%}
+            {%- do problems.append(file ~ " is empty") -%}
+        {%- elif missing -%}
+            {%- do problems.append(
+                file ~ " has no column " ~ missing | join(', ') ~ "; it has: "
+                ~ (scan.columns | join(', ') | truncate(200, true) if scan.columns else 'none')
+            ) -%}
+        {%- elif twin -%}
+            {%- do log(file ~ ": skipped, the same content is loaded as " ~ twin, info=true) -%}
+        {%- else -%}
+            {%- if unknown -%}
+                {%- do log(file ~ ": ignores column " ~ unknown | join(', ') | truncate(200, true), info=true) -%}
+            {%- endif -%}
+            {%- if format_of(file) == 'parquet' -%}
+                {%- do insert_parquet_rows(file) -%}
+            {%- else -%}
+                {%- do insert_text_rows(file, scan) -%}
+            {%- endif -%}
+            {%- set counts = record_loaded_file(file, scan.fingerprint) -%}
+            {%- do log(file ~ ": " ~ counts.rows ~ " rows, " ~ counts.rejected ~ " rejected lines", info=true) -%}
+            {%- set total.files = total.files + 1 -%}
+            {%- set total.rows = total.rows + counts.rows -%}
+            {%- set total.rejected = total.rejected + counts.rejected -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- do run_query('commit') -%}
+
+    {%- set outcome = "Loaded " ~ total.rows ~ " rows from " ~ total.files ~ " of " ~ files | length ~ " files" -%}
+    {%- if total.rejected -%}
+        {%- set outcome = outcome ~ "; raw.rejected_lines keeps " ~ total.rejected ~ " lines that are no rows" -%}
+    {%- endif -%}
+    {%- if problems -%}
+        {{ exceptions.raise_compiler_error(outcome ~ ". Could not load:\n    " ~ problems | join("\n    ")) }}
+    {%- endif -%}
+    {%- do log(outcome, info=true) -%}
+{%- endmacro -%}
+
+{%- macro event_columns() -%}
+    {{ return(['timestamp', 'user_id', 'event', 'flyer_id', 'merchant_id']) }}
+{%- endmacro -%}
+
+{%- macro sql_text(value) -%}
+    '{{ value | replace("'", "''") }}'
+{%- endmacro -%}
+
+{# The files that path names, in order: itself, what its pattern matches, or what the folder and those in it hold. #}
+{%- macro files_to_load(path) -%}
+    {%- call statement('found_files', fetch_result=true, auto_begin=false) -%}
+        with
+        named as (select file from glob({{ sql_text(path) }})),
+        inside as (select file from glob({{ sql_text(path.rstrip('/') ~ '/**') }}))
+
+        select file from named
+        union all
+        select file from inside where not exists (select 1 from named)
+        order by file
+    {%- endcall -%}
+    {%- set found = load_result('found_files').table.columns[0].values() | list -%}
+    {%- if not found -%}
+        {{ exceptions.raise_compiler_error(
+            "Nothing to load at '" ~ path ~ "': no such file, no file that matches, no folder with files in it"
+        ) }}
+    {%- endif -%}
+
+    {%- set files = [] -%}
+    {%- for file in found -%}
+        {%- if format_of(file) -%}
+            {%- do files.append(file) -%}
+        {%- else -%}
+            {%- do log(file ~ ": left alone, its name tells no format", info=true) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- if not files -%}
+        {{ exceptions.raise_compiler_error(
+            "Nothing to load at '" ~ path ~ "': a file's name must end in .csv, .json, .jsonl, .ndjson"
+            ~ " (each also with .gz behind it) or .parquet"
+        ) }}
+    {%- endif -%}
+    {{ return(files) }}
+{%- endmacro -%}
+
+{# 'csv', 'json', 'parquet', or none where the name tells nothing. #}
+{%- macro format_of(file) -%}
+    {%- set ending = modules.re.search('[.](csv|json|jsonl|ndjson|parquet)([.]gz)?$', file | lower) -%}
+    {%- if not ending or (ending[1] == 'parquet' and ending[2]) -%}
+        {{ return(none) }}
+    {%- endif -%}
+    {{ return(ending[1] if ending[1] in ['csv', 'parquet'] else 'json') }}
+{%- endmacro -%}
+
+{%- macro loaded_file_with(fingerprint) -%}
+    {%- call statement('twin', fetch_result=true, auto_begin=false) -%}
+        select file from raw.loaded_files where fingerprint = '{{ fingerprint }}'
+    {%- endcall -%}
+    {{ return(load_result('twin').table.columns[0].values() | first) }}
+{%- endmacro -%}
+
+{# The instant at which the transaction began: one for the whole load. #}
+{%- macro loaded_at() -%}
+    now() at time zone 'UTC'
+{%- endmacro -%}
+
+{%- macro record_loaded_file(file, fingerprint) -%}
+    {%- call statement('counts', fetch_result=true, auto_begin=false) -%}
+        insert into raw.loaded_files
+        select
+            {{ sql_text(file) }},
+            '{{ fingerprint }}',
+            (
+                select count(*) from raw.flyer_events
+                where _source_file = {{ sql_text(file) }} and _loaded_at = {{ loaded_at() }}
+            ),
+            (
+                select count(*) from raw.rejected_lines
+                where file = {{ sql_text(file) }} and _loaded_at = {{ loaded_at() }}
+            ),
+            {{ loaded_at() }}
+        returning rows_loaded, lines_rejected
+    {%- endcall -%}
+    {%- set counts = load_result('counts').table.rows[0] -%}
+    {{ return({'rows': counts[0] | int, 'rejected': counts[1] | int}) }}
+{%- endmacro -%}

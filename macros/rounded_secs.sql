@@ -1,0 +1,10 @@
+{#
+    `total / count` seconds as decimal(18, 2), halves up. Rounding the quotient itself would lose halves: 43 / 40 is
+    1.075, which no double holds, and rounds to 1.07. This way every half is a whole number before it is divided.
+#}
+{%- macro rounded_secs(total, count=1) -%}
+    cast(
+        round(floor(cast(200 * {{ total }} + {{ count }} as double precision) / (2 * {{ count }})) / 100, 2)
+        as decimal(18, 2)
+    )
+{%- endmacro -%}

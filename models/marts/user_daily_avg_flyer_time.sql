@@ -1,0 +1,97 @@
+with
+
+flyer_events as (
+
+    select * from {{ ref('int_flyer_events_sequenced') }}
+
+),
+
+flyer_views as (
+
+    select * from {{ ref('int_flyer_views') }}
+
+),
+
+flyer_sessions as (
+
+    select * from {{ ref('int_flyer_sessions') }}
+
+),
+
+-- One row per thing that was measured, so that a day with either kind shows.
+measurements as (
+
+    select
+        user_id,
+        date,
+        gap_secs,
+        cast(null as decimal(18, 6)) as view_secs,
+        0 as views,
+        cast(null as {{ dbt.type_string() }}) as viewed_flyer_id
+    from flyer_events
+    where gap_secs is not null
+
+    union all
+
+    select
+        user_id,
+        date,
+        cast(null as decimal(18, 6)) as gap_secs,
+        view_secs,
+        1 as views,
+        flyer_id as viewed_flyer_id
+    from flyer_views
+
+),
+
+user_days as (
+
+    select
+        user_id,
+        date,
+        sum(gap_secs) as gap_secs,
+        count(gap_secs) as measured_gaps,
+        sum(view_secs) as view_secs,
+        count(view_secs) as measured_views,
+        sum(views) as views,
+        count(distinct viewed_flyer_id) as flyers
+    from measurements
+    group by user_id, date
+
+),
+
+sessions_by_day as (
+
+    select
+        user_id,
+        date,
+        count(*) as sessions
+    from flyer_sessions
+    group by user_id, date
+
+)
+
+select
+    ---------- keys
+    user_days.user_id,
+    user_days.date,
+
+    ---------- measure 1: time spent
+    {{ rounded_secs('gap_secs', 'measured_gaps') }} as avg_time_spent_in_secs,
+    {{ rounded_secs('gap_secs') }} as total_time_spent_in_secs,
+    measured_gaps,
+
+    ---------- measure 2: view time
+    {{ rounded_secs('view_secs', 'measured_views') }} as avg_view_secs,
+    {{ rounded_secs('view_secs') }} as total_view_secs,
+    measured_views,
+    cast(views as bigint) as views,
+    flyers,
+
+    ---------- sessions
+    coalesce(sessions, 0) as sessions
+from user_days
+left join sessions_by_day
+    on
+        user_days.user_id = sessions_by_day.user_id
+        and user_days.date = sessions_by_day.date
