@@ -25,11 +25,14 @@
 
         {%- if scan.is_empty -%}
             {%- do problems.append(file ~ " is empty") -%}
+        {%- elif not scan.columns -%}
+            {%- do problems.append(file ~ " has no " ~ ('header line' if format_of(file) == 'csv' else 'line that is a JSON object')) -%}
         {%- elif missing -%}
             {%- do problems.append(
-                file ~ " has no column " ~ missing | join(', ') ~ "; it has: "
-                ~ (scan.columns | join(', ') | truncate(200, true) if scan.columns else 'none')
+                file ~ " has no column " ~ missing | join(', ') ~ "; it has: " ~ scan.columns | join(', ') | truncate(200, true)
             ) -%}
+        {%- elif scan.columns | unique | list | length < scan.columns | length -%}
+            {%- do problems.append(file ~ " has two columns of one name; it has: " ~ scan.columns | join(', ') | truncate(200, true)) -%}
         {%- elif twin -%}
             {%- do log(file ~ ": skipped, the same content is loaded as " ~ twin, info=true) -%}
         {%- else -%}
@@ -41,11 +44,13 @@
             {%- else -%}
                 {%- do insert_text_rows(file, scan) -%}
             {%- endif -%}
-            {%- set counts = record_loaded_file(file, scan.fingerprint) -%}
-            {%- do log(file ~ ": " ~ counts.rows ~ " rows, " ~ counts.rejected ~ " rejected lines", info=true) -%}
+            {%- set rows = count_of_this_load('flyer_events', '_source_file', file) -%}
+            {%- set rejected = count_of_this_load('rejected_lines', 'file', file) -%}
+            {%- do record_loaded_file(file, scan.fingerprint, rows, rejected) -%}
+            {%- do log(file ~ ": " ~ rows ~ " rows, " ~ rejected ~ " rejected lines", info=true) -%}
             {%- set total.files = total.files + 1 -%}
-            {%- set total.rows = total.rows + counts.rows -%}
-            {%- set total.rejected = total.rejected + counts.rejected -%}
+            {%- set total.rows = total.rows + rows -%}
+            {%- set total.rejected = total.rejected + rejected -%}
         {%- endif -%}
     {%- endfor -%}
     {%- do run_query('commit') -%}
@@ -125,23 +130,17 @@
     now() at time zone 'UTC'
 {%- endmacro -%}
 
-{%- macro record_loaded_file(file, fingerprint) -%}
-    {%- call statement('counts', fetch_result=true, auto_begin=false) -%}
+{%- macro record_loaded_file(file, fingerprint, rows, rejected) -%}
+    {%- call statement(auto_begin=false) -%}
         insert into raw.loaded_files
-        select
-            {{ sql_text(file) }},
-            '{{ fingerprint }}',
-            (
-                select count(*) from raw.flyer_events
-                where _source_file = {{ sql_text(file) }} and _loaded_at = {{ loaded_at() }}
-            ),
-            (
-                select count(*) from raw.rejected_lines
-                where file = {{ sql_text(file) }} and _loaded_at = {{ loaded_at() }}
-            ),
-            {{ loaded_at() }}
-        returning rows_loaded, lines_rejected
+        values ({{ sql_text(file) }}, '{{ fingerprint }}', {{ rows }}, {{ rejected }}, {{ loaded_at() }})
     {%- endcall -%}
-    {%- set counts = load_result('counts').table.rows[0] -%}
-    {{ return({'rows': counts[0] | int, 'rejected': counts[1] | int}) }}
+{%- endmacro -%}
+
+{%- macro count_of_this_load(table, file_column, file) -%}
+    {%- call statement('count_of_this_load', fetch_result=true, auto_begin=false) -%}
+        select count(*) from raw.{{ table }}
+        where _loaded_at = {{ loaded_at() }} and {{ file_column }} = {{ sql_text(file) }}
+    {%- endcall -%}
+    {{ return(load_result('count_of_this_load').table.columns[0].values() | first | int) }}
 {%- endmacro -%}

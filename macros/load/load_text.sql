@@ -47,6 +47,7 @@
     {{ return({
         'columns': columns,
         'is_empty': not scan['lines'] and not unreadable['lines'],
+        'records': scan['lines'] - (1 if format_of(file) == 'csv' else 0),
         'fingerprint': scan['fingerprint'] ~ '-' ~ unreadable['fingerprint'],
         'has_open_lines': format_of(file) == 'csv' and scan['open_lines'] > 0,
         'has_unreadable_lines': unreadable['lines'] > 0,
@@ -76,6 +77,15 @@
         from ({{ records }})
         where reason is null
     {%- endcall -%}
+
+    {#- most files have no bad line, and need not be read for them -#}
+    {%- if
+        not scan.has_open_lines
+        and not scan.has_unreadable_lines
+        and count_of_this_load('flyer_events', '_source_file', file) == scan.records
+    -%}
+        {{ return(none) }}
+    {%- endif -%}
     {%- call statement(auto_begin=false) -%}
         insert into raw.rejected_lines
         select {{ sql_text(file) }}, line_number, record, reason, {{ loaded_at() }}
@@ -98,7 +108,7 @@
     {%- endcall -%}
 {%- endmacro -%}
 
-{# The lines that are valid UTF-8, in order. #}
+{# The lines that are valid UTF-8, in order: a CSV of one column, whose delimiter is four characters that never come together. #}
 {%- macro readable_lines(file, rejects='ignore_errors = true') -%}
     select
         row_number() over () as line_index,
@@ -106,7 +116,7 @@
     from read_csv(
         {{ sql_text(file) }}, columns = {'line': 'varchar'},
         auto_detect = false, header = false, all_varchar = true, strict_mode = false, null_padding = true,
-        delim = chr(31), quote = '', escape = '', comment = '', max_line_size = 20000000,
+        delim = chr(28) || chr(29) || chr(30) || chr(31), quote = '', escape = '', comment = '', max_line_size = 20000000,
         {{ rejects }}
     )
 {%- endmacro -%}

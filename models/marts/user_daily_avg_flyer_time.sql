@@ -69,12 +69,25 @@ sessions_by_day as (
     from flyer_sessions
     group by user_id, date
 
+),
+
+user_days_with_sessions as (
+
+    select
+        user_days.*,
+        coalesce(sessions_by_day.sessions, 0) as sessions
+    from user_days
+    left join sessions_by_day
+        on
+            user_days.user_id = sessions_by_day.user_id
+            and user_days.date = sessions_by_day.date
+
 )
 
 select
     ---------- keys
-    user_days.user_id,
-    user_days.date,
+    user_id,
+    date,
 
     ---------- measure 1: time spent
     {{ rounded_secs('gap_secs', 'measured_gaps') }} as avg_time_spent_in_secs,
@@ -89,9 +102,5 @@ select
     flyers,
 
     ---------- sessions
-    coalesce(sessions, 0) as sessions
-from user_days
-left join sessions_by_day
-    on
-        user_days.user_id = sessions_by_day.user_id
-        and user_days.date = sessions_by_day.date
+    sessions
+from user_days_with_sessions

@@ -1,15 +1,17 @@
--- a user looks at one flyer at a time: no view starts before the one before it
--- was last seen on screen
+-- a user looks at one flyer at a time: no view starts while the one before it
+-- is still on screen
+{% set measured_micros = 'cast(coalesce(view_secs, 0) * 1000000 as bigint)' -%}
+
 with
 
 views_with_next as (
 
     select
         view_id,
-        user_id,
         started_at,
-        {{ dateadd('microsecond', "cast(coalesce(view_secs, 0) * 1000000 as bigint)", 'started_at') }} as measured_until,
         last_event_at,
+        {{ dateadd('microsecond', measured_micros, 'started_at') }}
+            as measured_until,
         lead(started_at) over (
             partition by user_id
             order by started_at, last_event_at, coalesce(view_secs, 0)

@@ -2,48 +2,51 @@
 -- each of its rows may be off by half a cent of rounding
 with
 
-users as (
-
-    select * from {{ ref('user_daily_avg_flyer_time') }}
-
-),
-
-merchants_by_user_day as (
+user_days as (
 
     select
         user_id,
         date,
-        sum(total_time_spent_in_secs) as total_time_spent_in_secs,
+        measured_gaps,
+        measured_views,
+        views,
+        coalesce(total_time_spent_in_secs, 0) as time_spent,
+        coalesce(total_view_secs, 0) as view_time
+    from {{ ref('user_daily_avg_flyer_time') }}
+
+),
+
+merchant_days_by_user as (
+
+    select
+        user_id,
+        date,
         sum(measured_gaps) as measured_gaps,
-        sum(total_view_secs) as total_view_secs,
         sum(measured_views) as measured_views,
         sum(views) as views,
-        0.005 * (count(*) + 1) as rounding
+        coalesce(sum(total_time_spent_in_secs), 0) as time_spent,
+        coalesce(sum(total_view_secs), 0) as view_time,
+        0.005 * (count(*) + 1) as tolerance
     from {{ ref('merchant_flyer_engagement') }}
     group by user_id, date
 
 )
 
 select
-    users.user_id as user_in_user_mart,
-    merchants_by_user_day.user_id as user_in_merchant_mart,
-    coalesce(users.date, merchants_by_user_day.date) as date
-from users
-full outer join merchants_by_user_day
+    user_days.user_id as user_in_user_mart,
+    by_merchant.user_id as user_in_merchant_mart,
+    coalesce(user_days.date, by_merchant.date) as date
+from user_days
+full outer join merchant_days_by_user as by_merchant
     on
-        users.user_id = merchants_by_user_day.user_id
-        and users.date = merchants_by_user_day.date
+        user_days.user_id = by_merchant.user_id
+        and user_days.date = by_merchant.date
 where
-    users.user_id is null
-    or merchants_by_user_day.user_id is null
-    or users.measured_gaps <> merchants_by_user_day.measured_gaps
-    or users.measured_views <> merchants_by_user_day.measured_views
-    or users.views <> merchants_by_user_day.views
-    or abs(
-        coalesce(users.total_time_spent_in_secs, 0)
-        - coalesce(merchants_by_user_day.total_time_spent_in_secs, 0)
-    ) > rounding
-    or abs(
-        coalesce(users.total_view_secs, 0)
-        - coalesce(merchants_by_user_day.total_view_secs, 0)
-    ) > rounding
+    user_days.user_id is null
+    or by_merchant.user_id is null
+    or user_days.measured_gaps <> by_merchant.measured_gaps
+    or user_days.measured_views <> by_merchant.measured_views
+    or user_days.views <> by_merchant.views
+    or abs(user_days.time_spent - by_merchant.time_spent)
+    > by_merchant.tolerance
+    or abs(user_days.view_time - by_merchant.view_time) > by_merchant.tolerance

@@ -5,8 +5,20 @@
     stg_flyer_app__events (the usable ones, each once) or stg_flyer_app__rejected (the others).
 #}
 
-{%- set null_tokens = ['', 'null', '<null>', '%3cnull%3e', '%3cnull%3g'] -%}
+{%- set null_tokens = "'', 'null', '<null>', '%3cnull%3e', '%3cnull%3g'" -%}
 {%- set blanks = "' ' || chr(9) || chr(10) || chr(13)" -%}
+{%- set first_instant = "cast('" ~ var('earliest_event_date') ~ "' as timestamp)" -%}
+{%- set skew_secs = var('max_clock_skew_secs') -%}
+{%- set as_delivered -%}
+    "timestamp" as raw_timestamp,
+        user_id as raw_user_id,
+        event as raw_event,
+        flyer_id as raw_flyer_id,
+        merchant_id as raw_merchant_id,
+        _source_file,
+        _source_row,
+        _loaded_at
+{%- endset -%}
 
 with
 
@@ -16,7 +28,7 @@ loaded as (
 
 ),
 
-sample as (
+sample_events as (
 
     select * from {{ ref('sample_flyer_events') }}
 
@@ -32,28 +44,14 @@ event_types as (
 raw_events as (
 
     select
-        "timestamp" as raw_timestamp,
-        user_id as raw_user_id,
-        event as raw_event,
-        flyer_id as raw_flyer_id,
-        merchant_id as raw_merchant_id,
-        _source_file,
-        _source_row,
-        _loaded_at
+        {{ as_delivered }}
     from loaded
 
     union all
 
     select
-        "timestamp" as raw_timestamp,
-        user_id as raw_user_id,
-        event as raw_event,
-        flyer_id as raw_flyer_id,
-        merchant_id as raw_merchant_id,
-        _source_file,
-        _source_row,
-        _loaded_at
-    from sample
+        {{ as_delivered }}
+    from sample_events
     where not exists (select 1 from loaded)
 
 ),
@@ -62,36 +60,44 @@ trimmed as (
 
     select
         *,
-        nullif(trim(both {{ blanks }} from raw_timestamp), '') as timestamp_text,
+        nullif(trim(both {{ blanks }} from raw_timestamp), '') as instant_text,
         nullif(trim(both {{ blanks }} from raw_event), '') as event,
-        {%- for id in ['user_id', 'flyer_id', 'merchant_id'] %}
-        trim(both {{ blanks }} from raw_{{ id }}) as {{ id }}_text{{ ',' if not loop.last }}
-        {%- endfor %}
+        trim(both {{ blanks }} from raw_user_id) as user_id_text,
+        trim(both {{ blanks }} from raw_flyer_id) as flyer_id_text,
+        trim(both {{ blanks }} from raw_merchant_id) as merchant_id_text
     from raw_events
 
 ),
 
 -- Apps and exports spell a missing id in several ways; all mean null.
-ids_cleaned as (
+cleaned as (
 
     select
         *,
-        {%- for id in ['user_id', 'flyer_id', 'merchant_id'] %}
+        {{ parse_instant('instant_text', var('source_timezone')) }} as event_at,
         case
-            when lower({{ id }}_text) not in ('{{ null_tokens | join("', '") }}')
-                then {{ id }}_text
-        end as {{ id }}{{ ',' if not loop.last }}
-        {%- endfor %}
+            when lower(user_id_text) not in ({{ null_tokens }})
+                then user_id_text
+        end as user_id,
+        case
+            when lower(flyer_id_text) not in ({{ null_tokens }})
+                then flyer_id_text
+        end as flyer_id,
+        case
+            when lower(merchant_id_text) not in ({{ null_tokens }})
+                then merchant_id_text
+        end as merchant_id
     from trimmed
 
 ),
 
-instants_parsed as (
+cleaned_with_roles as (
 
     select
-        *,
-        {{ parse_instant('timestamp_text', var('source_timezone')) }} as event_at
-    from ids_cleaned
+        cleaned.*,
+        event_types.role
+    from cleaned
+    left join event_types on cleaned.event = event_types.event
 
 ),
 
@@ -99,28 +105,23 @@ instants_parsed as (
 judged as (
 
     select
-        instants_parsed.*,
-        event_types.role,
+        *,
         case
-            when timestamp_text is null then 'missing_timestamp'
+            when instant_text is null then 'missing_timestamp'
             when event_at is null then 'unparseable_timestamp'
-            when event_at < cast('{{ var("earliest_event_date") }}' as timestamp)
-                then 'timestamp_too_old'
-            when
-                event_at
-                > {{ dateadd('second', var('max_clock_skew_secs'), '_loaded_at') }}
+            when event_at < {{ first_instant }} then 'timestamp_too_old'
+            when event_at > {{ dateadd('second', skew_secs, '_loaded_at') }}
                 then 'future_timestamp'
             when user_id is null then 'missing_user_id'
-            when instants_parsed.event is null then 'missing_event'
-            when event_types.event is null then 'unknown_event'
+            when event is null then 'missing_event'
+            when role is null then 'unknown_event'
             when
                 length(user_id) > 256
                 or length(flyer_id) > 256
                 or length(merchant_id) > 256
                 then 'id_too_long'
         end as rejection_reason
-    from instants_parsed
-    left join event_types on instants_parsed.event = event_types.event
+    from cleaned_with_roles
 
 )
 

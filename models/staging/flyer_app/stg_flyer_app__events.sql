@@ -26,13 +26,14 @@ events_once as (
 
 ),
 
+{% set epoch = "cast('1970-01-01' as timestamp)" -%}
 -- The lengths keep ids apart that would read the same joined together.
 events_identified as (
 
     select
         *,
         md5(
-            {{ datediff("cast('1970-01-01' as timestamp)", 'event_at', 'microsecond') }}
+            {{ datediff(epoch, 'event_at', 'microsecond') }}
             || '|' || event
             || '|' || coalesce(length(flyer_id), 0)
             || '|' || coalesce(length(merchant_id), 0)

@@ -1,0 +1,67 @@
+# The verbs of the project: a person, CI and the README use the same ones.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+OLD_DUCKDB := $(VENV)/duckdb-oldest
+DBT := $(BIN)/dbt
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
+export DBT_PROJECT_DIR := $(CURDIR)
+export DBT_PROFILES_DIR := $(CURDIR)
+
+.DEFAULT_GOAL := help
+.PHONY: help build load test lint unit docs sample lock clean
+
+help: ## list the verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: $(VENV)/.build ## environment, then every seed, model and test on DuckDB, and a look at the marts
+	$(DBT) build --quiet
+	@$(BIN)/python -m flyer_analytics.summary
+
+load: $(VENV)/.build ## load your own events: make load FILE='events/*.csv' (a file, a glob or a folder)
+	@test -n "$(FILE)" || { echo "make load needs FILE: make load FILE='events/*.csv'" >&2; exit 2; }
+	$(DBT) run-operation load_events --args '{path: "$(FILE)"}'
+
+test: lint unit ## everything that CI checks
+
+lint: $(VENV)/.dev ## style of SQL and Python, types, conventions of the project
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(DBT) parse --quiet --warn-error --no-partial-parse
+	$(BIN)/dbt-bouncer run
+	$(BIN)/sqlfluff lint models tests analyses
+
+unit: $(VENV)/.dev ## the tests, on the locked DuckDB and on the oldest that is supported
+	$(BIN)/python -m pytest
+	PYTHONPATH=$(OLD_DUCKDB) $(BIN)/python -m pytest -m "not slow"
+
+docs: $(VENV)/.build ## the documentation site, one file: target/static_index.html
+	$(DBT) docs generate --static --quiet
+	@echo "open $(CURDIR)/target/static_index.html"
+
+sample: $(VENV)/.dev ## write the sample seed again
+	$(BIN)/python -m flyer_analytics.generate seeds/sample_flyer_events.csv \
+		--as-loaded --events 3000 --users 60 --days 5 --start 2018-11-02 --seed 7
+
+lock: $(VENV)/.dev ## write requirements/ again from pyproject.toml
+	$(COMPILE) pyproject.toml --upgrade --extra dev -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --upgrade --constraints requirements/dev.txt -o requirements/build.txt
+	echo "duckdb==1.5.6" | $(COMPILE) - -o requirements/duckdb-oldest.txt
+
+clean: ## remove the environment, the database and what dbt wrote
+	rm -rf $(VENV) target logs dbt_packages flyer_analytics.duckdb flyer_analytics.duckdb.wal
+
+$(VENV)/.build: requirements/build.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Python 3.11 or later is needed, $(PYTHON) is $$($(PYTHON) --version 2>&1): make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/build.txt
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt requirements/duckdb-oldest.txt $(VENV)/.build
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	rm -rf $(OLD_DUCKDB)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --target $(OLD_DUCKDB) -r requirements/duckdb-oldest.txt
+	@touch $@

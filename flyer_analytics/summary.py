@@ -1,0 +1,76 @@
+"""A look at the marts after a build: ``python -m flyer_analytics.summary``."""
+
+import os
+import sys
+from pathlib import Path
+
+import duckdb
+
+ACCOUNT = """
+    select
+        case when exists (from raw.flyer_events) then 'your events' else 'the sample' end as source,
+        (select count(*) from staging.base_flyer_app__events) as raw_rows,
+        (select count(*) from staging.stg_flyer_app__events) as events,
+        (select coalesce(sum(deliveries - 1), 0)::bigint from staging.stg_flyer_app__events) as repeats,
+        (select count(*) from staging.stg_flyer_app__rejected) as rejected
+"""
+
+USER_DAYS = """
+    select
+        left(user_id, 8) || '..' as user_id,
+        date,
+        avg_time_spent_in_secs,
+        avg_view_secs,
+        measured_views,
+        views,
+        flyers,
+        sessions
+    from marts.user_daily_avg_flyer_time
+    order by total_view_secs desc nulls last, user_id, date
+    limit 5
+"""
+
+ENGAGEMENT = """
+    select
+        merchant_id,
+        flyer_id,
+        left(user_id, 8) || '..' as user_id,
+        date,
+        total_time_spent_in_secs,
+        total_view_secs,
+        measured_views,
+        views
+    from marts.merchant_flyer_engagement
+    order by total_view_secs desc nulls last, merchant_id, flyer_id, user_id, date
+    limit 5
+"""
+
+
+def summarize(database: Path) -> None:
+    """Print where the rows of ``database`` came from and five rows of each mart, times in seconds.
+
+    Raises duckdb.Error when the file cannot be opened or holds no marts.
+    """
+    with duckdb.connect(str(database), read_only=True) as connection:
+        account = connection.sql(ACCOUNT).fetchall()[0]
+        source, raw_rows, events, repeats, rejected = account
+        print(f"\nBuilt from {source}: {raw_rows:,} rows = {events:,} events + {repeats:,} repeats + {rejected:,} rejected")
+        for mart, rows in (("user_daily_avg_flyer_time", USER_DAYS), ("merchant_flyer_engagement", ENGAGEMENT)):
+            count = connection.sql(f"select count(*) from marts.{mart}").fetchall()[0][0]
+            print(f"\nmarts.{mart}: {count:,} rows, the five with the most view time")
+            connection.sql(rows).show(max_width=150)
+    print(f"The database: {database.resolve()}")
+
+
+def main() -> int:
+    database = Path(os.environ.get("FLYER_DUCKDB_PATH", "flyer_analytics.duckdb"))
+    try:
+        summarize(database)
+    except duckdb.Error as error:
+        print(f"No marts to show in {database}: {error}\nRun `make build` first.", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,261 @@
+"""Loading own data: every format, bad input, repeats of a load, and loads that die."""
+
+import gzip
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from flyer_analytics import generate
+from tests.python.conftest import PROJECT, Project
+
+HEADER = b"timestamp,user_id,event,flyer_id,merchant_id\n"
+GOOD = b"2018-10-01T13:00:00-04:00,u1,flyer_open,1,9\n"
+ALSO_GOOD = b"2018-10-01T13:00:40-04:00,u2,item_open,1,9\n"
+GOOD_ROWS = [("u1", "flyer_open", "1", "9"), ("u2", "item_open", "1", "9")]
+
+LOADED = "select user_id, event, flyer_id, merchant_id from raw.flyer_events order by _source_file, _source_row"
+REJECTED = "select line_number, reason, line from raw.rejected_lines order by line_number"
+
+
+@pytest.fixture
+def file(project: Project) -> Path:
+    return project.folder / "events.csv"
+
+
+@pytest.mark.parametrize(
+    ("bad_line", "reason"),
+    [
+        (b"2018-10-01T13:00:00-04:00,u\n", "too_few_fields"),
+        (b"2018-10-01T13:00:00-04:00,u,flyer_open,1,9,more\n", "too_many_fields"),
+        (b'2018-10-01T13:00:00-04:00,"u,flyer_open,1,9\n', "broken_quotes"),
+        (b'2018-10-01T13:00:00-04:00,"u"x,flyer_open,1,9\n', "broken_quotes"),
+        (b"2018-10-01T13:00:00-04:00,u\x00,flyer_open,1,9\n", "nul_byte"),
+        (b"2018-10-01T13:00:00-04:00,u\xff\xfe,flyer_open,1,9\n", "invalid_utf8"),
+        (b"2018-10-01T13:00:00-04:00," + b"u" * 21_000_000 + b",flyer_open,1,9\n", "line_too_long"),
+    ],
+)
+def test_a_bad_line_costs_no_good_row(project: Project, file: Path, bad_line: bytes, reason: str) -> None:
+    file.write_bytes(HEADER + GOOD + bad_line + ALSO_GOOD)
+    said = project.load(file)
+    assert "2 rows" in said
+    assert project.query(LOADED) == GOOD_ROWS
+    assert [(line, found) for line, found, _ in project.query(REJECTED)] == [(3, reason)]
+    assert project.query("select _source_row from raw.flyer_events order by 1") == [(2,), (4,)]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        HEADER + GOOD + ALSO_GOOD,
+        (HEADER + GOOD + ALSO_GOOD).replace(b"\n", b"\r\n"),
+        HEADER + GOOD + ALSO_GOOD.replace(b"\n", b"\r\n"),
+        (HEADER + GOOD + ALSO_GOOD).rstrip(b"\n"),
+        b"\xef\xbb\xbf" + HEADER + GOOD + ALSO_GOOD,
+        HEADER + b"\n" + GOOD + b"\r\n" + ALSO_GOOD + b"\n\n",
+        b'"Timestamp", USER_ID ,"event",flyer_id,merchant_id\n'
+        b'"2018-10-01T13:00:00-04:00","u1","flyer_open","1","9"\n2018-10-01T13:00:40-04:00,u2,"item_open",1,9\n',
+        b"merchant_id,note,flyer_id,event,user_id,timestamp\n"
+        b"9,,1,flyer_open,u1,2018-10-01T13:00:00-04:00\n9,x,1,item_open,u2,2018-10-01T13:00:40-04:00\n",
+    ],
+    ids=["lf", "crlf", "mixed", "no_last_newline", "bom", "blank_lines", "quoted", "other_columns"],
+)
+def test_ways_to_write_csv(project: Project, file: Path, content: bytes) -> None:
+    file.write_bytes(content)
+    said = project.load(file)
+    assert project.query(LOADED) == GOOD_ROWS
+    assert project.query(REJECTED) == []
+    assert ("ignores column note" in said) == (b"note" in content)
+
+
+def test_ids_are_kept_as_they_came(project: Project, file: Path) -> None:
+    ids = ["0042", 'a "quoted" one', "comma, inside", "two\nlines\n\nmore", "emoji 🛒", "x" * 10_000, "u\"bare", "O'Neil", "\x1f"]
+    quoted = ['"' + user.replace('"', '""') + '"' for user in ids]
+    rows = [f"2018-10-01T13:00:00-04:00,{user},flyer_open,007,9\n".encode() for user in quoted]
+    file.write_bytes(HEADER + b"".join(rows) + b"2018-10-01T13:00:00-04:00,un\"quoted,flyer_open,007,9\n")
+    project.load(file)
+    assert [row[0] for row in project.query(LOADED)] == [*ids, 'un"quoted']
+    assert project.query("select distinct flyer_id from raw.flyer_events") == [("007",)]
+    assert project.query(REJECTED) == []
+
+
+def test_a_stray_quote_costs_its_own_line_only(project: Project, file: Path) -> None:
+    two_lines = b'2018-10-01T13:00:00-04:00,"two\nlines",flyer_open,1,9\n'
+    stray = b'2018-10-01T13:00:00-04:00,"stray,flyer_open,1,9\n'
+    file.write_bytes(HEADER + two_lines + GOOD + stray + ALSO_GOOD + two_lines + stray + GOOD * 200)
+    project.load(file)
+    assert [row[0] for row in project.query(LOADED)] == ["two\nlines", "u1", "u2", "two\nlines", *["u1"] * 200]
+    assert [row[:2] for row in project.query(REJECTED)] == [(5, "broken_quotes"), (9, "broken_quotes")]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "complaint"),
+    [
+        ("empty.csv", b"", "is empty"),
+        ("binary.csv", bytes(range(256)) * 20, "has no column timestamp, user_id, event, flyer_id, merchant_id"),
+        ("short.csv", b"timestamp,user_id,event,flyer_id\n", "has no column merchant_id; it has: timestamp, user_id"),
+        ("other.csv", (HEADER + GOOD).replace(b",", b";"), "has no column timestamp"),
+        ("twice.csv", HEADER.replace(b"event", b"user_id,event") + GOOD, "has two columns of one name"),
+        ("array.json", b'[{"timestamp": "2018-10-01T13:00:00-04:00"}]\n', "has no line that is a JSON object"),
+        ("short.jsonl", b'{"timestamp": "x", "user_id": "u", "event": "e", "flyer_id": 1}\n', "has no column merchant_id"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named_and_others_load(
+    project: Project, name: str, content: bytes, complaint: str
+) -> None:
+    folder = project.folder / "events"
+    (folder / "later").mkdir(parents=True)
+    (folder / name).write_bytes(content)
+    (folder / "a.csv").write_bytes(HEADER + GOOD)
+    (folder / "later" / "z.csv").write_bytes(HEADER + ALSO_GOOD)
+    (folder / "README.txt").write_bytes(b"not events")
+    said = project.load_fails(folder)
+    assert f"{folder / name} {complaint}" in said
+    assert f"{folder / 'README.txt'}: left alone" in said
+    assert project.query(LOADED) == GOOD_ROWS
+
+
+def test_a_header_alone_loads_nothing(project: Project, file: Path) -> None:
+    file.write_bytes(HEADER)
+    assert "0 rows, 0 rejected lines" in project.load(file)
+
+
+@pytest.mark.parametrize("path", ["nowhere.csv", "nowhere/*.csv", "empty_folder"])
+def test_nothing_to_load(project: Project, path: str) -> None:
+    (project.folder / "empty_folder").mkdir()
+    assert f"Nothing to load at '{project.folder / path}'" in project.load_fails(project.folder / path)
+
+
+def test_a_name_without_a_format(project: Project) -> None:
+    (project.folder / "events.txt").write_bytes(HEADER + GOOD)
+    assert "a file's name must end in .csv" in project.load_fails(project.folder / "events.txt")
+
+
+def test_a_file_that_is_no_parquet(project: Project) -> None:
+    (project.folder / "events.parquet").write_bytes(HEADER + GOOD)
+    assert "events.parquet" in project.load_fails(project.folder / "events.parquet")
+
+
+def test_every_format_gives_the_same_rows(project: Project) -> None:
+    for name in ("events.csv", "events.csv.gz", "events.jsonl", "events.parquet"):
+        generate.main([str(project.folder / name), "--events", "2000", "--seed", "5"])
+        project.load(project.folder / name)
+    (project.folder / "events.crlf.csv").write_bytes(
+        (project.folder / "events.csv").read_bytes().replace(b"\n", b"\r\n")
+    )
+    per_file = """
+        select count(*), md5(string_agg(md5(concat_ws('|', "timestamp", user_id, event, flyer_id, merchant_id)), ''
+            order by _source_row))
+        from raw.flyer_events group by _source_file
+    """
+    found = project.query(per_file)
+    # the gzipped file is the plain one again, by content
+    assert len(found) == 3
+    assert len(set(found)) == 1
+    assert found[0][0] == 2000
+    assert "skipped, the same content" in project.load(project.folder / "events.crlf.csv")
+    assert project.query("select count(*) from raw.flyer_events") == [(6000,)]
+
+
+def test_json_lines(project: Project) -> None:
+    file = project.folder / "events.ndjson"
+    file.write_bytes(
+        b'{"timestamp": "2018-10-01T13:00:00Z", "user_id": "u\\u00e9", "event": "flyer_open", "flyer_id": 7, "merchant_id": null}\n'
+        b"\nnot json\n[1]\n"
+        b'{"timestamp": "2018-10-01T13:00:00Z", "user_id": "u2", "event": "list_flyers", "screen": {"a": 1}}\n'
+    )
+    said = project.load(file)
+    assert project.query(LOADED) == [("ué", "flyer_open", "7", None), ("u2", "list_flyers", None, None)]
+    assert [row[:2] for row in project.query(REJECTED)] == [(3, "not_a_json_object"), (4, "not_a_json_object")]
+    assert "ignores column screen" in said
+
+
+def test_typed_parquet_columns_become_text(project: Project) -> None:
+    file = project.folder / "events.parquet"
+    duckdb.sql(
+        "set timezone = 'America/Toronto'; copy (select timestamptz '2018-10-01 13:00:00-04' as timestamp, 'u1' as user_id,"
+        f" 'flyer_open' as event, 1 as flyer_id, 9::bigint as merchant_id) to '{file}'"
+    )
+    project.load(file)
+    project.dbt("run")
+    assert project.query("select event_at::varchar, flyer_id, merchant_id from staging.stg_flyer_app__events") == [
+        ("2018-10-01 17:00:00", "1", "9")
+    ]
+
+
+def test_loading_twice_adds_nothing(project: Project, file: Path) -> None:
+    bad_line = b"2018-10-01T13:00:00-04:00,u\xff\n"
+    file.write_bytes(HEADER + GOOD + bad_line)
+    project.load(file)
+    copy = project.folder / "another name.csv"
+    shutil.copy(file, copy)
+    assert f"{copy}: skipped, the same content is loaded as {file}" in project.load(project.folder / "*.csv")
+    assert project.query("select count(*) from raw.flyer_events") == [(1,)]
+    assert project.query("select count(*) from raw.rejected_lines") == [(1,)]
+
+    # another bad line alone makes another file
+    copy.write_bytes(HEADER + GOOD + bad_line.replace(b"\xff", b"\xff\xff"))
+    project.load(copy)
+    assert project.query("select count(*) from raw.rejected_lines") == [(2,)]
+
+
+def test_own_events_take_the_place_of_the_sample(project: Project, file: Path) -> None:
+    project.dbt("build", "--exclude-resource-type", "unit_test")
+    file.write_bytes(HEADER + GOOD + ALSO_GOOD)
+    project.load(file)
+    project.dbt("build", "--exclude-resource-types", "seed", "unit_test")
+    assert project.query("select distinct user_id from marts.user_daily_avg_flyer_time order by 1") == [("u1",), ("u2",)]
+
+
+def load_command(database: Path, path: Path, *wrapper: str) -> list[str]:
+    """The command a person would run, in a process of its own."""
+    script = (
+        "import sys; from dbt.cli.main import dbtRunner;"
+        "sys.exit(not dbtRunner().invoke(['run-operation', 'load_events', '--args', '{path: \"%s\"}']).success)" % path
+    )
+    return [*wrapper, "env", f"FLYER_DUCKDB_PATH={database}", f"DBT_TARGET_PATH={database.parent / 'target'}",
+            sys.executable, "-c", script]  # fmt: skip
+
+
+def test_a_killed_load_leaves_nothing_and_can_be_run_again(project: Project) -> None:
+    folder = project.folder / "events"
+    folder.mkdir()
+    (folder / "a.csv").write_bytes(HEADER + GOOD)
+    (folder / "b.csv").write_bytes(HEADER + GOOD + ALSO_GOOD * 1_500_000)
+    command = load_command(project.database, folder)
+    with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as load:
+        assert load.stdout is not None
+        for line in load.stdout:
+            if "a.csv: 1 rows" in line:
+                load.send_signal(signal.SIGKILL)
+    assert load.returncode == -signal.SIGKILL
+    for table in ("flyer_events", "rejected_lines", "loaded_files"):
+        with duckdb.connect(str(project.database)) as connection:
+            left = connection.sql(f"select * from information_schema.tables where table_name = '{table}'").fetchall()
+            assert not left or connection.sql(f"from raw.{table}").fetchall() == []
+
+    (folder / "b.csv").write_bytes(HEADER + ALSO_GOOD)
+    project.load(folder)
+    assert project.query(LOADED) == GOOD_ROWS
+
+
+def test_a_file_without_permission(project: Project, file: Path) -> None:
+    file.write_bytes(HEADER + GOOD)
+    file.chmod(0)
+    # root reads everything, unless it gives up the right to
+    wrapper = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    load = subprocess.run(load_command(project.database, file, *wrapper), cwd=PROJECT, capture_output=True, text=True)
+    assert load.returncode == 1
+    assert f'Cannot open file "{file}": Permission denied' in load.stdout
+
+
+def test_gzip_with_another_extension_in_capitals(project: Project) -> None:
+    file = project.folder / "EVENTS.CSV.GZ"
+    file.write_bytes(gzip.compress(HEADER + GOOD))
+    project.load(file)
+    assert len(project.query(LOADED)) == 1

@@ -1,0 +1,187 @@
+"""Every row of every model against the oracle, which is plain Python written from docs/definitions.md alone."""
+
+import csv
+import random
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from flyer_analytics import generate
+from tests.python import oracle
+from tests.python.conftest import Project
+
+EPOCH = datetime(1970, 1, 1)
+COLUMNS = ("timestamp", "user_id", "event", "flyer_id", "merchant_id")
+
+
+def micros(instant: datetime) -> int:
+    return (instant - EPOCH) // timedelta(microseconds=1)
+
+
+def keyed(rows: list[dict[str, Any]], *keys: str) -> dict[tuple[Any, ...], dict[str, Any]]:
+    found = {tuple(row[key] for key in keys): {c: v for c, v in row.items() if c not in keys} for row in rows}
+    assert len(found) == len(rows), f"{keys} is no key"
+    return found
+
+
+def assert_same(found: dict[Any, Any], expected: dict[Any, Any]) -> None:
+    """Shows the first few rows that differ, those of the users with the fewest rows first."""
+    differing = [key for key in found.keys() | expected.keys() if found.get(key) != expected.get(key)]
+    assert not differing, f"{len(differing)} rows differ, such as\n" + "\n".join(
+        f"{key}\n  found    {found.get(key)}\n  expected {expected.get(key)}" for key in sorted(differing, key=str)[:5]
+    )
+
+
+def assert_project_equals_oracle(project: Project, source: str = "raw.flyer_events") -> None:
+    settings = oracle.Settings()
+    raw = [
+        oracle.RawRow(
+            *(row[column] for column in COLUMNS), position=row["_source_row"], loaded_at=row["_loaded_at"]
+        )
+        for row in project.rows(source)
+    ]
+    cleaned = oracle.clean(raw, settings)
+    marts = oracle.measure(cleaned.events, settings)
+
+    assert_same(
+        {
+            row["event_id"]: (
+                micros(row["event_at"]), row["date"], row["user_id"], row["event"], row["role"], row["flyer_id"],
+                row["merchant_id"], row["source_row"], row["deliveries"],
+            )
+            for row in project.rows("staging.stg_flyer_app__events")
+        },
+        {
+            event.event_id: (
+                event.at_us, event.date, event.user_id, event.event, event.role, event.flyer_id,
+                event.merchant_id, event.position, event.deliveries,
+            )
+            for event in cleaned.events
+        },
+    )  # fmt: skip
+    rejected = project.rows("staging.stg_flyer_app__rejected")
+    assert Counter((row["_source_row"], row["raw_timestamp"], row["rejection_reason"]) for row in rejected) == Counter(
+        (row.position, row.timestamp, reason) for row, reason in cleaned.rejected
+    )
+    assert len(raw) == len(cleaned.events) + cleaned.repeats + len(cleaned.rejected)
+
+    assert_same(
+        {
+            row["view_id"]: (
+                row["user_id"], row["date"], row["merchant_id"], row["flyer_id"], micros(row["started_at"]),
+                row["events"], row["view_secs"], row["end_reason"],
+            )
+            for row in project.rows("intermediate.int_flyer_views")
+        },
+        {
+            view.view_id: (
+                view.user_id, view.date, view.merchant_id, view.flyer_id, view.started_at_us,
+                view.events, view.view_secs, view.end_reason,
+            )
+            for view in marts.views
+        },
+    )  # fmt: skip
+    assert_same(
+        {
+            row["session_id"]: (
+                row["user_id"], row["date"], micros(row["started_at"]), micros(row["ended_at"]), row["events"]
+            )
+            for row in project.rows("intermediate.int_flyer_sessions")
+        },
+        {
+            session.session_id: (
+                session.user_id, session.date, session.started_at_us, session.ended_at_us, session.events
+            )
+            for session in marts.sessions
+        },
+    )  # fmt: skip
+    assert_same(keyed(project.rows("marts.user_daily_avg_flyer_time"), "user_id", "date"), marts.user_daily)
+    assert_same(
+        keyed(project.rows("marts.merchant_flyer_engagement"), "merchant_id", "flyer_id", "user_id", "date"),
+        marts.merchant,
+    )
+
+
+def test_sample(project: Project) -> None:
+    project.dbt("build")
+    assert project.query("select count(*) from marts.user_daily_avg_flyer_time")[0][0] > 100
+    assert_project_equals_oracle(project, "raw.sample_flyer_events")
+
+
+def test_reference_day(project: Project, reference_day: Path) -> None:
+    project.load(reference_day)
+    project.dbt("build", "--exclude-resource-type", "seed")
+    assert_project_equals_oracle(project)
+
+    published_users = {
+        "4e0521677630b9df": "71.27",
+        "74130f3f5de10996": "1560.86",
+        "7b8f402162b5d801": "267.00",
+        "a043a79b8262033e": "1525.50",
+        "c104b2e862e69bbd": "497.00",
+    }
+    assert project.query(
+        "select left(user_id, 16), date::varchar, avg_time_spent_in_secs from marts.user_daily_avg_flyer_time"
+        f" where left(user_id, 16) in {tuple(published_users)} order by 1"
+    ) == [(user, "2018-10-01", Decimal(average)) for user, average in published_users.items()]
+    assert project.query(
+        "select merchant_id, flyer_id, total_time_spent_in_secs, avg_time_spent_in_secs"
+        " from marts.merchant_flyer_engagement where left(user_id, 16) = '4e0521677630b9df' and date = '2018-10-01'"
+        " and merchant_id in ('2432', '2268', '2362', '2066', '2609')"
+        " and flyer_id in ('1998362', '2016316', '2009401', '2009693', '2016439') order by 1"
+    ) == [
+        ("2066", "2009693", Decimal("196.00"), Decimal("98.00")),
+        ("2268", "2016316", Decimal("35.00"), Decimal("35.00")),
+        ("2362", "2009401", Decimal("3.00"), Decimal("3.00")),
+        ("2432", "1998362", Decimal("38.00"), Decimal("38.00")),
+        ("2609", "2016439", Decimal("38.00"), Decimal("38.00")),
+    ]
+
+
+@pytest.mark.parametrize(("seed", "start"), [(1, "2018-03-10"), (2, "2020-02-28"), (3, "2024-11-02")])
+def test_generated_days(project: Project, seed: int, start: str) -> None:
+    events = project.folder / "events.csv"
+    generate.main([str(events), "--events", "4000", "--days", "3", "--start", start, "--seed", str(seed)])
+    project.load(events)
+    project.dbt("run")
+    assert_project_equals_oracle(project)
+
+
+def timeline(user: str, draw: random.Random) -> list[tuple[str, ...]]:
+    """Up to 12 events of one user, with steps of time on and beside every limit, ties, repeats and unusable rows."""
+    steps = [0, 0, 0.000001, 0.5, 1, 7, 40, 600, 1799, 1799.999999, 1800, 1801, 7599, 7599.999999, 7600, 7601, 86400]
+    events = ["flyer_open"] * 5 + ["item_open", "list_flyers", "favorite", "flyer_close", "shopping_list_open", "video"]
+    # around midnight in Toronto, in summer, in winter and on the two days on which the clocks change
+    start = draw.choice(["2018-07-01 03:50", "2018-12-01 04:40", "2018-11-04 04:30", "2018-03-11 06:30"])
+    at = datetime.fromisoformat(start)
+    rows = []
+    for _ in range(draw.randint(1, 12)):
+        at += timedelta(seconds=draw.choice(steps))
+        local = at.replace(tzinfo=UTC).astimezone(draw.choice([UTC, ZoneInfo("America/Toronto")]))
+        row = (
+            local.isoformat(sep=draw.choice("T ")),
+            draw.choice([user, user, f" {user}\t"]),
+            draw.choice(events),
+            draw.choice(["1", "1", "2", "007", "7", "null", "%3Cnull%3G", ""]),
+            draw.choice(["A", "A", "B", "<null>", ""]),
+        )
+        rows += [row] * draw.choice([1, 1, 1, 2])
+    return rows
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_drawn_timelines(project: Project, seed: int) -> None:
+    draw = random.Random(seed)
+    rows = [row for number in range(700) for row in timeline(f"user {number}", draw)]
+    draw.shuffle(rows)
+    events = project.folder / "events.csv"
+    with events.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([COLUMNS, *rows])
+    project.load(events)
+    project.dbt("run")
+    assert_project_equals_oracle(project)
