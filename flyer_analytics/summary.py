@@ -54,7 +54,8 @@ def summarize(database: Path) -> None:
     with duckdb.connect(str(database), read_only=True) as connection:
         account = connection.sql(ACCOUNT).fetchall()[0]
         source, raw_rows, events, repeats, rejected = account
-        print(f"\nBuilt from {source}: {raw_rows:,} rows = {events:,} events + {repeats:,} repeats + {rejected:,} rejected")
+        print(f"\nBuilt from {source}: {raw_rows:,} rows")
+        print(f"  = {events:,} events + {repeats:,} repeats + {rejected:,} rejected")
         for mart, rows in (("user_daily_avg_flyer_time", USER_DAYS), ("merchant_flyer_engagement", ENGAGEMENT)):
             count = connection.sql(f"select count(*) from marts.{mart}").fetchall()[0][0]
             print(f"\nmarts.{mart}: {count:,} rows, the five with the most view time")

@@ -117,6 +117,7 @@
         {{ sql_text(file) }}, columns = {'line': 'varchar'},
         auto_detect = false, header = false, all_varchar = true, strict_mode = false, null_padding = true,
         delim = chr(28) || chr(29) || chr(30) || chr(31), quote = '', escape = '', comment = '', max_line_size = 20000000,
+        compression = '{{ 'gzip' if file.lower().endswith('.gz') else 'none' }}',
         {{ rejects }}
     )
 {%- endmacro -%}

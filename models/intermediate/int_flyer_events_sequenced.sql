@@ -120,11 +120,14 @@ events_measured as (
         *,
         case
             when
-                shows_flyer = 1 and micros_since_flyer_event < {{ max_gap_micros }}
+                shows_flyer = 1
+                and micros_since_flyer_event < {{ max_gap_micros }}
                 then cast(micros_since_flyer_event * 0.000001 as decimal(18, 6))
         end as gap_secs,
         case
-            when shows_flyer = 1 and micros_to_next_screen < {{ timeout_micros }}
+            when
+                shows_flyer = 1
+                and micros_to_next_screen < {{ timeout_micros }}
                 then cast(micros_to_next_screen * 0.000001 as decimal(18, 6))
         end as on_screen_secs,
         case

@@ -1,9 +1,10 @@
 """dbt in this process, each test on a database of its own.
 
-Parsing the project takes seconds, running it less than one: the project is parsed once a session and the manifest handed
-to every run. It names the database by the stem of its file, so that all of them are called flyer_analytics.duckdb.
+Parsing the project takes seconds, running it less than one: the project is parsed once a session and the manifest
+handed to every run. It names the database by the stem of its file, so that all of them are flyer_analytics.duckdb.
 """
 
+import gc
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 from dbt.contracts.graph.manifest import Manifest
 from dbt_common.events.base_types import EventMsg
@@ -62,9 +64,14 @@ class Project:
             found = connection.sql(f"from {relation}")
             return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
 
+    def disconnect(self) -> None:
+        """Let go of the database, which dbt holds open for the next command in this process."""
+        DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
+        gc.collect()
+
     def _hear(self, event: EventMsg) -> None:
         if event.info.level in ("info", "warn", "error"):
-            self.messages.append(event.info.msg)
+            self.messages.append(event.info.msg)  # type: ignore[attr-defined]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -82,7 +89,7 @@ def dbt_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def manifest(dbt_environment: None) -> Manifest:
+def manifest(dbt_environment: None) -> Manifest:  # noqa: ARG001
     result = dbtRunner().invoke(["--quiet", "parse", "--no-partial-parse"])
     assert result.success, result.exception
     assert isinstance(result.result, Manifest)

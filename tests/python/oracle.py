@@ -180,9 +180,7 @@ def read_csv(path: str | Path, loaded_at: datetime) -> list[RawRow]:
                 continue
             if len(fields) != len(header):
                 raise ValueError(f"{path}, line {line}: {len(fields)} fields")
-            values = {
-                name: value or None for name, value in zip(header, fields, strict=True)
-            }
+            values = {name: value or None for name, value in zip(header, fields, strict=True)}
             rows.append(
                 RawRow(
                     timestamp=values["timestamp"],
@@ -206,9 +204,7 @@ def clean(rows: Iterable[RawRow], settings: Settings) -> Cleaned:
     reporting_zone = _zone(settings.reporting_timezone)
     earliest_us = _midnight_us(settings.earliest_event_date)
 
-    copies: dict[tuple[int, str, str, str | None, str | None], list[RawRow]] = (
-        defaultdict(list)
-    )
+    copies: dict[tuple[int, str, str, str | None, str | None], list[RawRow]] = defaultdict(list)
     rejected: list[tuple[RawRow, str]] = []
 
     for row in rows:
@@ -241,10 +237,7 @@ def clean(rows: Iterable[RawRow], settings: Settings) -> Cleaned:
         if event not in settings.roles:
             rejected.append((row, "unknown_event"))
             continue
-        if any(
-            value is not None and len(value) > MAX_ID_LENGTH
-            for value in (user_id, flyer_id, merchant_id)
-        ):
+        if any(value is not None and len(value) > MAX_ID_LENGTH for value in (user_id, flyer_id, merchant_id)):
             rejected.append((row, "id_too_long"))
             continue
         copies[at_us, user_id, event, flyer_id, merchant_id].append(row)
@@ -423,9 +416,7 @@ def measure(events: Iterable[Event], settings: Settings) -> Marts:
         merchants[gap.merchant_id, gap.flyer_id, gap.user_id, gap.date].add_gap(gap)
     for view, micros in views:
         users[view.user_id, view.date].add_view(view, micros)
-        merchants[view.merchant_id, view.flyer_id, view.user_id, view.date].add_view(
-            view, micros
-        )
+        merchants[view.merchant_id, view.flyer_id, view.user_id, view.date].add_view(view, micros)
     # A flyer session by itself does not.
     for session in sessions:
         tally = users.get((session.user_id, session.date))
@@ -465,9 +456,7 @@ def _gaps(ordered: list[Event], settings: Settings) -> Iterator[_Gap]:
         previous = event
 
 
-def _views(
-    ordered: list[Event], settings: Settings
-) -> Iterator[tuple[View, int | None]]:
+def _views(ordered: list[Event], settings: Settings) -> Iterator[tuple[View, int | None]]:
     """Measure 2: each view, with its measured microseconds."""
     timeout_us = settings.inactivity_timeout_secs * MICROS
     screens = [event for event in ordered if event.role != NEUTRAL]

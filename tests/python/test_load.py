@@ -74,10 +74,20 @@ def test_ways_to_write_csv(project: Project, file: Path, content: bytes) -> None
 
 
 def test_ids_are_kept_as_they_came(project: Project, file: Path) -> None:
-    ids = ["0042", 'a "quoted" one', "comma, inside", "two\nlines\n\nmore", "emoji 🛒", "x" * 10_000, "u\"bare", "O'Neil", "\x1f"]
+    ids = [
+        "0042",
+        'a "quoted" one',
+        "comma, inside",
+        "two\nlines\n\nmore",
+        "emoji 🛒",
+        "x" * 10_000,
+        'u"bare',
+        "O'Neil",
+        "\x1f",
+    ]
     quoted = ['"' + user.replace('"', '""') + '"' for user in ids]
     rows = [f"2018-10-01T13:00:00-04:00,{user},flyer_open,007,9\n".encode() for user in quoted]
-    file.write_bytes(HEADER + b"".join(rows) + b"2018-10-01T13:00:00-04:00,un\"quoted,flyer_open,007,9\n")
+    file.write_bytes(HEADER + b"".join(rows) + b'2018-10-01T13:00:00-04:00,un"quoted,flyer_open,007,9\n')
     project.load(file)
     assert [row[0] for row in project.query(LOADED)] == [*ids, 'un"quoted']
     assert project.query("select distinct flyer_id from raw.flyer_events") == [("007",)]
@@ -102,7 +112,11 @@ def test_a_stray_quote_costs_its_own_line_only(project: Project, file: Path) -> 
         ("other.csv", (HEADER + GOOD).replace(b",", b";"), "has no column timestamp"),
         ("twice.csv", HEADER.replace(b"event", b"user_id,event") + GOOD, "has two columns of one name"),
         ("array.json", b'[{"timestamp": "2018-10-01T13:00:00-04:00"}]\n', "has no line that is a JSON object"),
-        ("short.jsonl", b'{"timestamp": "x", "user_id": "u", "event": "e", "flyer_id": 1}\n', "has no column merchant_id"),
+        (
+            "short.jsonl",
+            b'{"timestamp": "x", "user_id": "u", "event": "e", "flyer_id": 1}\n',
+            "has no column merchant_id",
+        ),
     ],
 )
 def test_a_file_that_cannot_be_used_is_named_and_others_load(
@@ -165,7 +179,8 @@ def test_every_format_gives_the_same_rows(project: Project) -> None:
 def test_json_lines(project: Project) -> None:
     file = project.folder / "events.ndjson"
     file.write_bytes(
-        b'{"timestamp": "2018-10-01T13:00:00Z", "user_id": "u\\u00e9", "event": "flyer_open", "flyer_id": 7, "merchant_id": null}\n'
+        b'{"timestamp": "2018-10-01T13:00:00Z", "user_id": "u\\u00e9", "event": "flyer_open", "flyer_id": 7,'
+        b' "merchant_id": null}\n'
         b"\nnot json\n[1]\n"
         b'{"timestamp": "2018-10-01T13:00:00Z", "user_id": "u2", "event": "list_flyers", "screen": {"a": 1}}\n'
     )
@@ -178,8 +193,8 @@ def test_json_lines(project: Project) -> None:
 def test_typed_parquet_columns_become_text(project: Project) -> None:
     file = project.folder / "events.parquet"
     duckdb.sql(
-        "set timezone = 'America/Toronto'; copy (select timestamptz '2018-10-01 13:00:00-04' as timestamp, 'u1' as user_id,"
-        f" 'flyer_open' as event, 1 as flyer_id, 9::bigint as merchant_id) to '{file}'"
+        "set timezone = 'America/Toronto'; copy (select timestamptz '2018-10-01 13:00:00-04' as timestamp,"
+        f" 'u1' as user_id, 'flyer_open' as event, 1 as flyer_id, 9::bigint as merchant_id) to '{file}'"
     )
     project.load(file)
     project.dbt("run")
@@ -209,17 +224,20 @@ def test_own_events_take_the_place_of_the_sample(project: Project, file: Path) -
     file.write_bytes(HEADER + GOOD + ALSO_GOOD)
     project.load(file)
     project.dbt("build", "--exclude-resource-types", "seed", "unit_test")
-    assert project.query("select distinct user_id from marts.user_daily_avg_flyer_time order by 1") == [("u1",), ("u2",)]
+    assert project.query("select distinct user_id from marts.user_daily_avg_flyer_time order by 1") == [
+        ("u1",),
+        ("u2",),
+    ]
 
 
 def load_command(database: Path, path: Path, *wrapper: str) -> list[str]:
     """The command a person would run, in a process of its own."""
-    script = (
-        "import sys; from dbt.cli.main import dbtRunner;"
-        "sys.exit(not dbtRunner().invoke(['run-operation', 'load_events', '--args', '{path: \"%s\"}']).success)" % path
-    )
-    return [*wrapper, "env", f"FLYER_DUCKDB_PATH={database}", f"DBT_TARGET_PATH={database.parent / 'target'}",
-            sys.executable, "-c", script]  # fmt: skip
+    dbt = "import sys; from dbt.cli.main import dbtRunner; sys.exit(not dbtRunner().invoke(sys.argv[1:]).success)"
+    return [
+        *wrapper,
+        *("env", f"FLYER_DUCKDB_PATH={database}", f"DBT_TARGET_PATH={database.parent / 'target'}"),
+        *(sys.executable, "-c", dbt, "run-operation", "load_events", "--args", f'{{path: "{path}"}}'),
+    ]
 
 
 def test_a_killed_load_leaves_nothing_and_can_be_run_again(project: Project) -> None:

@@ -1,9 +1,11 @@
 """Every row of every model against the oracle, which is plain Python written from docs/definitions.md alone."""
 
 import csv
+import json
 import random
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from dataclasses import asdict
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from tests.python import oracle
 from tests.python.conftest import Project
 
 EPOCH = datetime(1970, 1, 1)
+DEFAULTS = oracle.Settings()
 COLUMNS = ("timestamp", "user_id", "event", "flyer_id", "merchant_id")
 
 
@@ -37,12 +40,11 @@ def assert_same(found: dict[Any, Any], expected: dict[Any, Any]) -> None:
     )
 
 
-def assert_project_equals_oracle(project: Project, source: str = "raw.flyer_events") -> None:
-    settings = oracle.Settings()
+def assert_project_equals_oracle(
+    project: Project, source: str = "raw.flyer_events", settings: oracle.Settings = DEFAULTS
+) -> None:
     raw = [
-        oracle.RawRow(
-            *(row[column] for column in COLUMNS), position=row["_source_row"], loaded_at=row["_loaded_at"]
-        )
+        oracle.RawRow(*(row[column] for column in (*COLUMNS, "_source_row", "_loaded_at")))
         for row in project.rows(source)
     ]
     cleaned = oracle.clean(raw, settings)
@@ -159,7 +161,7 @@ def timeline(user: str, draw: random.Random) -> list[tuple[str, ...]]:
     # around midnight in Toronto, in summer, in winter and on the two days on which the clocks change
     start = draw.choice(["2018-07-01 03:50", "2018-12-01 04:40", "2018-11-04 04:30", "2018-03-11 06:30"])
     at = datetime.fromisoformat(start)
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for _ in range(draw.randint(1, 12)):
         at += timedelta(seconds=draw.choice(steps))
         local = at.replace(tzinfo=UTC).astimezone(draw.choice([UTC, ZoneInfo("America/Toronto")]))
@@ -185,3 +187,23 @@ def test_drawn_timelines(project: Project, seed: int) -> None:
     project.load(events)
     project.dbt("run")
     assert_project_equals_oracle(project)
+
+
+def test_other_vars(project: Project) -> None:
+    events = project.folder / "events.csv"
+    generate.main([str(events), "--events", "3000", "--days", "2", "--start", "2018-11-03", "--seed", "9"])
+    # without offsets, the source's time zone decides
+    events.write_text(events.read_text().replace("-04:00,", ",").replace("-05:00,", ","))
+    project.load(events)
+    settings = oracle.Settings(
+        reporting_timezone="Asia/Kolkata",
+        source_timezone="America/Toronto",
+        max_gap_secs=60,
+        inactivity_timeout_secs=90,
+        earliest_event_date=date(1960, 1, 1),
+        max_clock_skew_secs=86400,
+    )
+    given = {name: str(value) if isinstance(value, date) else value for name, value in asdict(settings).items()}
+    del given["roles"]
+    project.dbt("run", "--vars", json.dumps(given))
+    assert_project_equals_oracle(project, settings=settings)
