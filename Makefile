@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OLD_DUCKDB := $(VENV)/duckdb-oldest
 DBT := $(BIN)/dbt
-COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-strip-extras
 export DBT_PROJECT_DIR := $(CURDIR)
 export DBT_PROFILES_DIR := $(CURDIR)
 
@@ -16,7 +16,8 @@ help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: $(VENV)/.build ## environment, then every seed, model and test on DuckDB, and a look at the marts
-	$(DBT) build --quiet
+	@echo "Building every seed, model and test"
+	@$(DBT) build --quiet
 	@$(BIN)/python -m flyer_analytics.summary
 
 load: $(VENV)/.build ## load your own events: make load FILE='events/*.csv' (a file, a glob or a folder)
@@ -25,17 +26,20 @@ load: $(VENV)/.build ## load your own events: make load FILE='events/*.csv' (a f
 
 test: lint unit ## everything that CI checks
 
-lint: $(VENV)/.dev ## style of SQL and Python, types, conventions of the project
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+lint: export FLYER_DUCKDB_PATH := target/lint.duckdb
+lint: $(VENV)/.dev ## style of SQL and Python, types, conventions; a build of the sample that must not warn
+	$(BIN)/ruff check --quiet
+	$(BIN)/ruff format --check --quiet
 	$(BIN)/mypy
-	$(DBT) parse --quiet --warn-error --no-partial-parse
+	rm -rf target
+	$(DBT) --quiet --warn-error build --no-partial-parse
+	$(DBT) --quiet docs generate
 	$(BIN)/dbt-bouncer run
-	$(BIN)/sqlfluff lint models tests analyses
+	$(BIN)/sqlfluff lint --disable-progress-bar models tests analyses
 
 unit: $(VENV)/.dev ## the tests, on the locked DuckDB and on the oldest that is supported
 	$(BIN)/python -m pytest
-	PYTHONPATH=$(OLD_DUCKDB) $(BIN)/python -m pytest -m "not slow"
+	PYTHONPATH=$(CURDIR)/$(OLD_DUCKDB) $(BIN)/python -m pytest
 
 docs: $(VENV)/.build ## the documentation site, one file: target/static_index.html
 	$(DBT) docs generate --static --quiet
@@ -56,12 +60,14 @@ clean: ## remove the environment, the database and what dbt wrote
 $(VENV)/.build: requirements/build.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "Python 3.11 or later is needed, $(PYTHON) is $$($(PYTHON) --version 2>&1): make PYTHON=python3.12 ..." >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/build.txt
+	@echo "Making the environment in $(VENV), which takes about a minute, once"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/build.txt
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt requirements/duckdb-oldest.txt $(VENV)/.build
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	rm -rf $(OLD_DUCKDB)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --target $(OLD_DUCKDB) -r requirements/duckdb-oldest.txt
+	@echo "Adding the tools that the tests need"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@rm -rf $(OLD_DUCKDB)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --target $(OLD_DUCKDB) -r requirements/duckdb-oldest.txt
 	@touch $@

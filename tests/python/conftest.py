@@ -23,6 +23,10 @@ DATABASE = "flyer_analytics.duckdb"
 REFERENCE_DAY = PROJECT.parent / "shared" / "data" / "flyer_events_2018-10-01.csv"
 
 
+def pytest_report_header() -> str:
+    return f"duckdb: {duckdb.__version__}"
+
+
 @dataclass
 class Project:
     """The project on one database; ``messages`` holds what the last dbt command said."""
@@ -57,7 +61,7 @@ class Project:
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.database)) as connection:
-            return connection.sql(sql).fetchall()
+            return connection.execute(sql).fetchall()
 
     def rows(self, relation: str) -> list[dict[str, Any]]:
         with duckdb.connect(str(self.database)) as connection:
