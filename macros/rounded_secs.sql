@@ -1,6 +1,6 @@
 {#
-    `total / count` seconds as decimal(18, 2), halves up. Rounding the quotient itself would lose halves: 43 / 40 is
-    1.075, which no double holds, and rounds to 1.07. This way every half is a whole number before it is divided.
+    `total / count` seconds as decimal(18, 2), halves up. Rounding the quotient itself would lose halves: 23 / 40 is
+    0.575, which no double holds, and rounds to 0.57. This way every half is a whole number before it is divided.
 #}
 {%- macro rounded_secs(total, count=1) -%}
     cast(
