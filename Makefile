@@ -26,12 +26,13 @@ load: $(VENV)/.build ## load your own events: make load FILE='events/*.csv' (a f
 
 test: lint unit ## everything that CI checks
 
-lint: export FLYER_DUCKDB_PATH := target/lint.duckdb
+lint: export FLYER_DUCKDB_PATH := target/lint/lint.duckdb
+lint: export DBT_TARGET_PATH := target/lint
 lint: $(VENV)/.dev ## style of SQL and Python, types, conventions; a build of the sample that must not warn
 	$(BIN)/ruff check --quiet
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/mypy
-	rm -rf target
+	rm -rf target/lint && mkdir -p target/lint
 	$(DBT) --quiet --warn-error build --no-partial-parse
 	$(DBT) --quiet docs generate
 	$(BIN)/dbt-bouncer run

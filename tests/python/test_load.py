@@ -182,12 +182,14 @@ def test_json_lines(project: Project) -> None:
         b'{"timestamp": "2018-10-01T13:00:00Z", "user_id": "u\\u00e9", "event": "flyer_open", "flyer_id": 7,'
         b' "merchant_id": null}\n'
         b"\nnot json\n[1]\n"
-        b'{"timestamp": "2018-10-01T13:00:00Z", "user_id": "u2", "event": "list_flyers", "screen": {"a": 1}}\n'
+        b'{"timestamp": "2018-10-01T13:00:00Z", "user_id": "u2\\r", "event": "list_flyers", "screen": {"a": 1}}\n'
     )
     said = project.load(file)
-    assert project.query(LOADED) == [("ué", "flyer_open", "7", None), ("u2", "list_flyers", None, None)]
+    assert project.query(LOADED) == [("ué", "flyer_open", "7", None), ("u2\r", "list_flyers", None, None)]
     assert [row[:2] for row in project.query(REJECTED)] == [(3, "not_a_json_object"), (4, "not_a_json_object")]
     assert "ignores column screen" in said
+    project.dbt("run", "--select", "+stg_flyer_app__events")
+    assert project.query("select user_id from staging.stg_flyer_app__events order by 1") == [("u2",), ("ué",)]
 
 
 def test_typed_parquet_columns_become_text(project: Project) -> None:

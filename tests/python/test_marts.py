@@ -189,6 +189,22 @@ def test_drawn_timelines(project: Project, seed: int) -> None:
     assert_project_equals_oracle(project)
 
 
+def test_a_user_who_never_stops(project: Project) -> None:
+    """One view of 30 hours over a midnight, in a full build: no test of the project's own minds its length."""
+    start = datetime(2018, 10, 1, 12)
+    events = project.folder / "events.csv"
+    with events.open("w", newline="", encoding="utf-8") as file:
+        instants = [start + timedelta(seconds=1700 * number) for number in range(64)]
+        csv.writer(file).writerows([COLUMNS, *((at.isoformat(), "u", "flyer_open", "1", "9") for at in instants)])
+    project.load(events)
+    project.dbt("build", "--exclude-resource-types", "seed", "unit_test")
+    assert_project_equals_oracle(project)
+    assert project.query("select total_view_secs, views from marts.user_daily_avg_flyer_time order by date") == [
+        (Decimal("107100.00"), 1),
+        (None, 0),
+    ]
+
+
 def test_other_vars(project: Project) -> None:
     events = project.folder / "events.csv"
     generate.main([str(events), "--events", "3000", "--days", "2", "--start", "2018-11-03", "--seed", "9"])
