@@ -41,6 +41,7 @@ event_types as (
 ),
 
 -- The sample serves only while nothing is loaded.
+{#- The source stands here once more, as a CTE read twice would be kept in memory whole. #}
 raw_events as (
 
     select
@@ -52,7 +53,7 @@ raw_events as (
     select
         {{ as_delivered }}
     from sample_events
-    where not exists (select 1 from loaded)
+    where not exists (select 1 from {{ source('raw', 'flyer_events') }})
 
 ),
 
