@@ -20,9 +20,10 @@ build: $(VENV)/.build ## environment, then every seed, model and test on DuckDB,
 	@$(DBT) build --quiet
 	@$(BIN)/python -m flyer_analytics.summary
 
+load: export FILE := $(FILE)
 load: $(VENV)/.build ## load your own events: make load FILE='events/*.csv' (a file, a glob or a folder)
-	@test -n "$(FILE)" || { echo "make load needs FILE: make load FILE='events/*.csv'" >&2; exit 2; }
-	$(DBT) run-operation load_events --args '{path: "$(FILE)"}'
+	@test -n "$$FILE" || { echo "make load needs FILE: make load FILE='events/*.csv'" >&2; exit 2; }
+	@$(DBT) run-operation load_events --args "$$($(BIN)/python -c 'import json, os; print(json.dumps({"path": os.environ["FILE"]}))')"
 
 test: lint unit ## everything that CI checks
 
@@ -35,6 +36,8 @@ lint: $(VENV)/.dev ## style of SQL and Python, types, conventions; a build of th
 	rm -rf target/lint && mkdir -p target/lint
 	$(DBT) --quiet --warn-error build --no-partial-parse
 	$(DBT) --quiet docs generate
+	FLYER_REDSHIFT_HOST=none FLYER_REDSHIFT_DATABASE=none FLYER_REDSHIFT_USER=none FLYER_REDSHIFT_PASSWORD=none \
+		$(DBT) --quiet --warn-error parse --target redshift --target-path target/redshift
 	$(BIN)/dbt-bouncer run
 	$(BIN)/sqlfluff lint --disable-progress-bar models tests analyses
 

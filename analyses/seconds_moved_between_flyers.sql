@@ -1,15 +1,56 @@
--- How the two measures differ on these events: the time that each flyer is
--- credited with by time spent, beside the time that it was on screen.
+-- How many seconds time spent credits to a flyer that was not on screen: it
+-- gives the time between two flyer events to the flyer that is opened at the
+-- end of it, though the one opened before was on screen.
 --
--- Time spent credits a gap to the flyer that ends it, breaks included; view
--- time to the flyer that was on screen. As shares of the measure's total, a
--- flyer that gains on one side loses on the other, so half of the differences
--- added up is the share of time that stands at another flyer.
+-- opened_secs are what measure 1 credits to the flyer; shown_secs the same gaps
+-- credited to the flyer before. Where one flyer gains another loses, so half of
+-- all differences is what moves between flyers.
 with
 
-engagement as (
+flyer_events as (
 
-    select * from {{ ref('merchant_flyer_engagement') }}
+    select * from {{ ref('int_flyer_events_sequenced') }}
+    where shows_flyer = 1
+
+),
+
+gaps as (
+
+    select
+        merchant_id,
+        flyer_id,
+        gap_secs,
+        lag(merchant_id) over (
+            partition by user_id
+            order by event_at, source_row nulls last, event_id
+        ) as shown_merchant_id,
+        lag(flyer_id) over (
+            partition by user_id
+            order by event_at, source_row nulls last, event_id
+        ) as shown_flyer_id
+    from flyer_events
+
+),
+
+credits as (
+
+    select
+        merchant_id,
+        flyer_id,
+        gap_secs as opened_secs,
+        0 as shown_secs
+    from gaps
+    where gap_secs is not null
+
+    union all
+
+    select
+        shown_merchant_id as merchant_id,
+        shown_flyer_id as flyer_id,
+        0 as opened_secs,
+        gap_secs as shown_secs
+    from gaps
+    where gap_secs is not null
 
 ),
 
@@ -18,53 +59,26 @@ flyers as (
     select
         merchant_id,
         flyer_id,
-        coalesce(sum(total_time_spent_in_secs), 0) as time_spent_secs,
-        coalesce(sum(total_view_secs), 0) as view_secs
-    from engagement
+        sum(opened_secs) as opened_secs,
+        sum(shown_secs) as shown_secs,
+        abs(sum(opened_secs) - sum(shown_secs)) as difference
+    from credits
     group by merchant_id, flyer_id
-
-),
-
-totals as (
-
-    select
-        sum(time_spent_secs) as all_time_spent_secs,
-        sum(view_secs) as all_view_secs
-    from flyers
-
-),
-
-flyers_with_shares as (
-
-    select
-        flyers.*,
-        cast(flyers.time_spent_secs as double precision)
-        / nullif(totals.all_time_spent_secs, 0) as time_spent_share,
-        cast(flyers.view_secs as double precision)
-        / nullif(totals.all_view_secs, 0) as view_share
-    from flyers
-    cross join totals
-
-),
-
-moved as (
-
-    select
-        *,
-        abs(time_spent_share - view_share) / 2 as share_moved
-    from flyers_with_shares
 
 )
 
 select
     merchant_id,
     flyer_id,
-    time_spent_secs,
-    view_secs,
-    round(100 * share_moved, 2) as percent_moved,
-    round(100 * sum(share_moved) over (), 1) as percent_moved_in_all
-from moved
+    opened_secs,
+    shown_secs,
+    sum(difference) over () / 2 as all_moved_secs,
+    round(
+        100 * cast(sum(difference) over () / 2 as double precision)
+        / nullif(sum(opened_secs) over (), 0), 1
+    ) as moved_percent
+from flyers
 order by
-    share_moved desc nulls last,
+    difference desc,
     merchant_id asc nulls last,
     flyer_id asc

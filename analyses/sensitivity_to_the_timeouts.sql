@@ -1,6 +1,6 @@
 -- What the two limits do to the figures of these events: each measure under
--- shorter and longer limits. The models use the vars max_gap_secs and
--- inactivity_timeout_secs.
+-- shorter and longer limits. The limit of time_spent is var max_gap_secs, that
+-- of view_time is var inactivity_timeout_secs.
 --
 -- measured is the number of gaps or of screens that count, unmeasured those at
 -- or over the limit. A screen is one flyer event with the time until the next
@@ -54,18 +54,18 @@ durations as (
 seconds as (
 
     select
-        'time spent (max_gap_secs)' as measure,
-        {{ datediff('previous_flyer_event_at', 'event_at', 'second') }}
-            as secs
+        'time_spent' as measure,
+        {{ datediff('previous_flyer_event_at', 'event_at', 'microsecond') }}
+        * 0.000001 as secs
     from durations
     where shows_flyer = 1 and previous_flyer_event_at is not null
 
     union all
 
     select
-        'view time (inactivity_timeout_secs)' as measure,
-        {{ datediff('event_at', 'next_screen_at', 'second') }}
-            as secs
+        'view_time' as measure,
+        {{ datediff('event_at', 'next_screen_at', 'microsecond') }}
+        * 0.000001 as secs
     from durations
     where shows_flyer = 1 and next_screen_at is not null
 

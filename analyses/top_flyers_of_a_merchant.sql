@@ -21,12 +21,10 @@ merchant as (
 )
 
 select
-    merchant.merchant_id,
     engagement.flyer_id,
     count(distinct engagement.user_id) as readers,
     sum(engagement.views) as views,
-    sum(engagement.measured_views) as measured_views,
-    sum(engagement.total_view_secs) as total_view_secs,
+    sum(engagement.total_view_secs) as view_secs,
     round(
         cast(sum(engagement.total_view_secs) as double precision)
         / nullif(sum(engagement.measured_views), 0), 2
@@ -34,8 +32,8 @@ select
     round(
         cast(sum(engagement.total_view_secs) as double precision)
         / nullif(count(distinct engagement.user_id), 0), 2
-    ) as view_secs_per_reader
+    ) as secs_per_reader
 from engagement
 inner join merchant on engagement.merchant_id = merchant.merchant_id
-group by merchant.merchant_id, engagement.flyer_id
-order by total_view_secs desc nulls last, engagement.flyer_id asc
+group by engagement.flyer_id
+order by view_secs desc nulls last, engagement.flyer_id asc

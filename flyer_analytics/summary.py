@@ -21,9 +21,9 @@ USER_DAYS = """
         date,
         avg_time_spent_in_secs,
         avg_view_secs,
+        total_view_secs,
         measured_views,
         views,
-        flyers,
         sessions
     from marts.user_daily_avg_flyer_time
     order by total_view_secs desc nulls last, user_id, date

@@ -38,13 +38,18 @@
         when upper({{ text }}) ~ '^{{ timestamp_pattern() }}{{ offset_pattern() }}$'
             then
                 cast(
-                    regexp_replace(upper({{ text }}), '([.][0-9]{6})[0-9]+', '$1') as timestamptz
+                    substring({{ text }}, 1, 19)
+                    || coalesce(regexp_substr({{ text }}, '[.][0-9]{1,6}'), '')
+                    || regexp_substr(upper({{ text }}), '(Z|[+-][0-9:]+)$')
+                    as timestamptz
                 ) at time zone 'UTC'
         when upper({{ text }}) ~ '^{{ timestamp_pattern() }}$'
             then
                 (
-                    cast(regexp_replace(upper({{ text }}), '([.][0-9]{6})[0-9]+', '$1') as timestamp)
-                    at time zone '{{ default_zone }}'
+                    cast(
+                        substring({{ text }}, 1, 19) || coalesce(regexp_substr({{ text }}, '[.][0-9]{1,6}'), '')
+                        as timestamp
+                    ) at time zone '{{ default_zone }}'
                 ) at time zone 'UTC'
     end
 {%- endmacro -%}

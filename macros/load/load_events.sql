@@ -10,6 +10,11 @@
 {%- endmacro -%}
 
 {%- macro duckdb__load_events(path) -%}
+    {%- if path is not string or not path | trim -%}
+        {{ exceptions.raise_compiler_error(
+            "load_events needs a path, a text: --args '{path: \"events/*.csv\"}'; it got " ~ path | tojson
+        ) }}
+    {%- endif -%}
     {%- do create_raw_tables() -%}
     {%- set files = files_to_load(path) -%}
     {%- set problems = [] -%}
@@ -18,6 +23,7 @@
     {#- begins a transaction, unless looking for the tables has begun one -#}
     {%- call statement(auto_begin=true) -%} select 1 {%- endcall -%}
     {%- for file in files -%}
+        {%- do log("Reading " ~ file, info=true) -%}
         {%- set scan = scan_parquet(file) if format_of(file) == 'parquet' else scan_text(file) -%}
         {%- set missing = event_columns() | reject('in', scan.columns) | list -%}
         {%- set unknown = scan.columns | reject('in', event_columns()) | list -%}
@@ -25,14 +31,18 @@
 
         {%- if scan.is_empty -%}
             {%- do problems.append(file ~ " is empty") -%}
+        {%- elif scan.has_unreadable_header -%}
+            {%- do problems.append(file ~ " has no header line that is UTF-8 text") -%}
         {%- elif not scan.columns -%}
-            {%- do problems.append(file ~ " has no " ~ ('header line' if format_of(file) == 'csv' else 'line that is a JSON object')) -%}
+            {%- do problems.append(file ~ " has no line that is a JSON object") -%}
         {%- elif missing -%}
             {%- do problems.append(
                 file ~ " has no column " ~ missing | join(', ') ~ "; it has: " ~ scan.columns | join(', ') | truncate(200, true)
             ) -%}
-        {%- elif scan.columns | unique | list | length < scan.columns | length -%}
-            {%- do problems.append(file ~ " has two columns of one name; it has: " ~ scan.columns | join(', ') | truncate(200, true)) -%}
+        {%- elif scan.columns | select('in', event_columns()) | list | length > event_columns() | length -%}
+            {%- do problems.append(
+                file ~ " has two columns of one name; it has: " ~ scan.columns | join(', ') | truncate(200, true)
+            ) -%}
         {%- elif twin -%}
             {%- do log(file ~ ": skipped, the same content is loaded as " ~ twin, info=true) -%}
         {%- else -%}
@@ -63,6 +73,15 @@
         {{ exceptions.raise_compiler_error(outcome ~ ". Could not load:\n    " ~ problems | join("\n    ")) }}
     {%- endif -%}
     {%- do log(outcome, info=true) -%}
+    {%- if not run_query('select 1 from raw.flyer_events limit 1').rows -%}
+        {%- do log("No event is loaded yet, so the models still read the sample", info=true) -%}
+    {%- endif -%}
+{%- endmacro -%}
+
+{%- macro redshift__load_events(path) -%}
+    {{ exceptions.raise_compiler_error(
+        "load_events reads files on DuckDB only so far: on Redshift fill " ~ target.database ~ ".raw.flyer_events with COPY"
+    ) }}
 {%- endmacro -%}
 
 {%- macro event_columns() -%}
@@ -73,16 +92,26 @@
     '{{ value | replace("'", "''") }}'
 {%- endmacro -%}
 
+{# A path as a pattern that matches itself alone: a file's name may hold what DuckDB reads as a pattern. #}
+{%- macro as_pattern(path) -%}
+    {{ sql_text(modules.re.sub('([*?[])', '[\\1]', path)) }}
+{%- endmacro -%}
+
 {# The files that path names, in order: itself, what its pattern matches, or what the folder and those in it hold. #}
 {%- macro files_to_load(path) -%}
     {%- call statement('found_files', fetch_result=true, auto_begin=false) -%}
+        {%- set folder = as_pattern(path.rstrip('/')) %}
         with
-        named as (select file from glob({{ sql_text(path) }})),
-        inside as (select file from glob({{ sql_text(path.rstrip('/') ~ '/**') }}))
+        itself as (select file from glob({{ as_pattern(path) }})),
+        matching as (select file from glob({{ sql_text(path) }}) where not exists (from itself)),
+        -- ** does not follow links to files, * does
+        inside as (
+            select file from glob({{ folder }} || '/*') where not exists (from itself) and not exists (from matching)
+            union
+            select file from glob({{ folder }} || '/**') where not exists (from itself) and not exists (from matching)
+        )
 
-        select file from named
-        union all
-        select file from inside where not exists (select 1 from named)
+        from itself union all from matching union all from inside
         order by file
     {%- endcall -%}
     {%- set found = load_result('found_files').table.columns[0].values() | list -%}

@@ -5,7 +5,7 @@
 
 {#
     First pass over a file: its columns, a fingerprint of its content, and what the second pass needs to know. The
-    fingerprint adds up lines and their numbers, so that a large file takes no more memory than a small one.
+    fingerprint combines the hashes of lines with their numbers, so that a large file takes no more memory than a small one.
 #}
 {%- macro scan_text(file) -%}
     {%- call statement(auto_begin=false) -%} drop table if exists temp.load_rejects {%- endcall -%}
@@ -14,6 +14,7 @@
         select
             bit_xor(md5_number(concat(line_index, ':', line))) as fingerprint,
             max(line) filter (where line_index = 1) as first_line,
+            coalesce(bool_or(line_index = 1 and contains(line, chr(0))), false) as is_binary,
             count(nullif(trim(line), '')) as lines,
             count(*) filter (where {{ opens_quoted_field('line') }}) as open_lines
         from ({{ readable_lines(file, "store_rejects = true, rejects_table = 'load_rejects', rejects_scan = 'load_rejects_scan'") }})
@@ -34,6 +35,7 @@
     {%- call statement('unreadable', fetch_result=true, auto_begin=false) -%}
         select
             count(*) as lines,
+            coalesce(min(line_number) = 1, false) as header,
             bit_xor(md5_number(concat(line_number, ':', line))) as fingerprint
         from load_unreadable_lines
     {%- endcall -%}
@@ -49,6 +51,7 @@
         'is_empty': not scan['lines'] and not unreadable['lines'],
         'records': scan['lines'] - (1 if format_of(file) == 'csv' else 0),
         'fingerprint': scan['fingerprint'] ~ '-' ~ unreadable['fingerprint'],
+        'has_unreadable_header': format_of(file) == 'csv' and (unreadable['header'] or scan['is_binary']),
         'has_open_lines': format_of(file) == 'csv' and scan['open_lines'] > 0,
         'has_unreadable_lines': unreadable['lines'] > 0,
     }) }}
@@ -114,7 +117,7 @@
         row_number() over () as line_index,
         line
     from read_csv(
-        {{ sql_text(file) }}, columns = {'line': 'varchar'},
+        {{ as_pattern(file) }}, columns = {'line': 'varchar'}, hive_partitioning = false,
         auto_detect = false, header = false, all_varchar = true, strict_mode = false, null_padding = true,
         delim = chr(28) || chr(29) || chr(30) || chr(31), quote = '', escape = '', comment = '', max_line_size = 20000000,
         compression = '{{ 'gzip' if file.lower().endswith('.gz') else 'none' }}',
@@ -147,18 +150,25 @@
     contains({{ line }}, '"') and regexp_full_match(',' || {{ line }}, '({{ csv_field_pattern() }})*,"([^"]|"")*')
 {%- endmacro -%}
 
+{%- macro is_whole_record(record, scan) -%}
+    regexp_full_match(',' || {{ record }}, '({{ csv_field_pattern() }}){{ '{' ~ scan.columns | length ~ '}' }}')
+{%- endmacro -%}
+
 {# Names in lower case, without the byte-order mark, quotes and blanks around them. #}
 {%- macro header_columns(line) -%}
+    {%- call statement('header', fetch_result=true, auto_begin=false) -%}
+        select unnest(regexp_extract_all(',' || {{ sql_text(line) }}, '{{ csv_field_pattern() }}', 1)) as name
+    {%- endcall -%}
     {%- set columns = [] -%}
-    {%- for name in line.split(',') if line -%}
-        {%- do columns.append(name.strip('\ufeff" \t').lower()) -%}
+    {%- for name in load_result('header').table.columns[0].values() -%}
+        {%- do columns.append((name or '').strip('\ufeff" \t').lower()) -%}
     {%- endfor -%}
     {{ return(columns) }}
 {%- endmacro -%}
 
 {#
     load_multiline_records: a line that leaves a quote open, joined with those up to the line that closes it. Only what
-    then reads as a whole record counts, so that one stray quote costs its own line and no other.
+    then reads as a whole record of lines that are none counts, so that a stray quote costs its own line and no other.
 #}
 {%- macro join_multiline_records(file, scan) -%}
     {%- call statement(auto_begin=false) -%}
@@ -174,7 +184,7 @@
                 {{ opens_quoted_field('record') }} as opens,
                 (length(record) - length(replace(record, '"', ''))) % 2 = 1 as toggles
             from load_lines
-            where contains(record, '"')
+            where contains(record, '"') and line_number > 1
         ),
 
         spans as (
@@ -197,6 +207,11 @@
             inner join load_lines on line_number between first_line and last_line
             where opens and last_line is not null
             group by first_line, last_line
+            having
+                -- a line that is not UTF-8 is missing here
+                count(*) = last_line - first_line + 1
+                -- a line that is a whole record is no part of another
+                and not bool_or(line_number > first_line and {{ is_whole_record('record', scan) }})
         ),
 
         whole as (
@@ -205,8 +220,7 @@
                 -- a span that begins where the one before it ends would use that line twice
                 first_line = lag(last_line) over (order by first_line) as begins_inside
             from joined
-            where
-                regexp_full_match(',' || record, '({{ csv_field_pattern() }}){{ '{' ~ scan.columns | length ~ '}' }}')
+            where {{ is_whole_record('record', scan) }}
         )
 
         select first_line, last_line, record from whole
@@ -279,7 +293,7 @@
     select
         *,
         case
-            when contains(record, chr(0)) then 'nul_byte'
+            when contains(record, chr(0)) or contains(record, '\u0000') then 'nul_byte'
             when not {{ is_json_object('record') }} then 'not_a_json_object'
         end as reason
     from ({{ numbered_lines(file, scan) }})

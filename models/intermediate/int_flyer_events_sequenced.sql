@@ -3,8 +3,8 @@
     source_row is null for events whose position is not known.
 #}
 {%- set timeline = 'order by event_at, source_row nulls last, event_id' -%}
-{%- set max_gap_micros = var('max_gap_secs') * 1000000 -%}
-{%- set timeout_micros = var('inactivity_timeout_secs') * 1000000 -%}
+{%- set max_gap_micros = var('max_gap_secs') ~ '000000' -%}
+{%- set timeout_micros = var('inactivity_timeout_secs') ~ '000000' -%}
 
 with
 

@@ -27,7 +27,7 @@ measurements as (
         gap_secs,
         cast(null as decimal(18, 6)) as view_secs,
         0 as views,
-        cast(null as {{ dbt.type_string() }}) as viewed_flyer_id
+        cast(null as varchar(1024)) as viewed_flyer_id
     from flyer_events
     where gap_secs is not null
 

@@ -1,6 +1,7 @@
 """Loading own data: every format, bad input, repeats of a load, and loads that die."""
 
 import gzip
+import json
 import os
 import shutil
 import signal
@@ -107,7 +108,9 @@ def test_a_stray_quote_costs_its_own_line_only(project: Project, file: Path) -> 
     ("name", "content", "complaint"),
     [
         ("empty.csv", b"", "is empty"),
-        ("binary.csv", bytes(range(256)) * 20, "has no column timestamp, user_id, event, flyer_id, merchant_id"),
+        ("binary.csv", bytes(range(255, -1, -1)) * 20, "has no header line that is UTF-8 text"),
+        ("utf16.csv", (HEADER + GOOD).decode().encode("utf-16-le"), "has no header line that is UTF-8 text"),
+        ("text.csv", b"once upon a time\n", "has no column timestamp, user_id, event, flyer_id, merchant_id"),
         ("short.csv", b"timestamp,user_id,event,flyer_id\n", "has no column merchant_id; it has: timestamp, user_id"),
         ("other.csv", (HEADER + GOOD).replace(b",", b";"), "has no column timestamp"),
         ("twice.csv", HEADER.replace(b"event", b"user_id,event") + GOOD, "has two columns of one name"),
@@ -136,7 +139,21 @@ def test_a_file_that_cannot_be_used_is_named_and_others_load(
 
 def test_a_header_alone_loads_nothing(project: Project, file: Path) -> None:
     file.write_bytes(HEADER)
-    assert "0 rows, 0 rejected lines" in project.load(file)
+    said = project.load(file)
+    assert "0 rows, 0 rejected lines" in said
+    assert "the models still read the sample" in said
+
+
+def test_a_damaged_file_stops_the_load(project: Project) -> None:
+    (project.folder / "a.csv").write_bytes(HEADER + GOOD)
+    (project.folder / "b.csv.gz").write_bytes(gzip.compress(HEADER + GOOD * 1000)[:-20])
+    assert "b.csv.gz" in project.load_fails(project.folder / "*.csv*")
+    assert not project.query("select * from information_schema.tables where table_name = 'loaded_files'") or (
+        project.query("from raw.flyer_events") == []
+    )
+    (project.folder / "b.csv.gz").unlink()
+    project.load(project.folder / "*.csv*")
+    assert project.query(LOADED) == GOOD_ROWS[:1]
 
 
 @pytest.mark.parametrize("path", ["nowhere.csv", "nowhere/*.csv", "empty_folder"])
@@ -153,6 +170,76 @@ def test_a_name_without_a_format(project: Project) -> None:
 def test_a_file_that_is_no_parquet(project: Project) -> None:
     (project.folder / "events.parquet").write_bytes(HEADER + GOOD)
     assert "events.parquet" in project.load_fails(project.folder / "events.parquet")
+
+
+@pytest.mark.parametrize(
+    "stray", [b'2018-10-01T13:00:00-04:00,u,flyer_open,1,"\n', b'2018-10-01T13:00:00-04:00,u,flyer_open,1,"9\n']
+)
+def test_two_stray_quotes_swallow_no_row_between_them(project: Project, file: Path, stray: bytes) -> None:
+    file.write_bytes(HEADER + stray + GOOD + ALSO_GOOD + stray + GOOD)
+    project.load(file)
+    assert project.query(LOADED) == [*GOOD_ROWS, GOOD_ROWS[0]]
+    assert [row[:2] for row in project.query(REJECTED)] == [(2, "broken_quotes"), (5, "broken_quotes")]
+
+
+def test_a_stray_quote_in_the_header(project: Project, file: Path) -> None:
+    file.write_bytes(HEADER.replace(b"merchant_id", b'"merchant_id') + GOOD + GOOD.replace(b"9", b'9"'))
+    assert "has no column merchant_id" in project.load_fails(file)
+
+
+def test_columns_that_nobody_asked_for(project: Project, file: Path) -> None:
+    file.write_bytes(HEADER.replace(b"\n", b',"a,b",,\n') + GOOD.replace(b"\n", b',"x,y",,\n'))
+    project.load(file)
+    assert project.query(LOADED) == GOOD_ROWS[:1]
+    duckdb.sql(
+        "copy (select 'x' as timestamp, 'u2' as user_id, 'item_open' as event, 1 as flyer_id, 9 as merchant_id,"
+        f" 5 as file_row_number) to '{project.folder}/events.parquet'"
+    )
+    project.load(project.folder / "events.parquet")
+    assert project.query(LOADED) == GOOD_ROWS
+
+
+def test_names_that_look_like_patterns_or_partitions(project: Project) -> None:
+    folder = project.folder / "a[1]" / "flyer_id=7" / "line=5"
+    folder.mkdir(parents=True)
+    for number, name in enumerate(("e[1].csv", "e1.csv", "e*.csv", "q?.csv", "o'neil é.csv")):
+        (folder / name).write_bytes(HEADER + GOOD.replace(b"u1", b"u%d" % number))
+    (folder / "link.csv").symlink_to(folder / "e1.csv")
+    said = project.load(project.folder / "a[1]")
+    assert "Loaded 5 rows from 5 of" in said
+    assert project.query("select count(distinct user_id), max(flyer_id) from raw.flyer_events") == [(5, "1")]
+    project.query("drop schema raw cascade")
+    assert "Loaded 1 rows from 1 of 1 files" in project.load(folder / "e[1].csv")
+    assert project.query("select user_id from raw.flyer_events") == [("u0",)]
+
+
+@pytest.mark.parametrize("path", ['""', "null", "5", "[a]"])
+def test_a_path_is_needed(project: Project, path: str) -> None:
+    assert not project.try_dbt("run-operation", "load_events", "--args", f"{{path: {path}}}").success
+    assert "load_events needs a path" in "\n".join(project.messages)
+
+
+def test_a_record_over_several_lines_is_kept_whole_or_not_at_all(project: Project, file: Path) -> None:
+    file.write_bytes(HEADER + b'2018-10-01T13:00:00-04:00,"u\nx\xff\ny",flyer_open,1,9\n' + GOOD)
+    project.load(file)
+    assert project.query(LOADED) == GOOD_ROWS[:1]
+    assert [row[:2] for row in project.query(REJECTED)] == [
+        (2, "broken_quotes"),
+        (3, "invalid_utf8"),
+        (4, "too_few_fields"),
+    ]
+
+
+def test_a_nul_is_rejected_in_every_format(project: Project) -> None:
+    row = {"timestamp": "2018-10-01T13:00:00Z", "user_id": "u\0", "event": "e", "flyer_id": "1", "merchant_id": "9"}
+    (project.folder / "events.jsonl").write_text(json.dumps(row) + "\n")
+    duckdb.sql(
+        "copy (select 'x' as timestamp, 'u' || chr(0) as user_id, 'e' as event, '1' as flyer_id, '9' as merchant_id)"
+        f" to '{project.folder}/events.parquet'"
+    )
+    for name in ("events.jsonl", "events.parquet"):
+        assert "0 rows, 1 rejected lines" in project.load(project.folder / name)
+    assert project.query("select distinct reason from raw.rejected_lines") == [("nul_byte",)]
 
 
 def test_every_format_gives_the_same_rows(project: Project) -> None:

@@ -1,9 +1,16 @@
--- raw rows = staged events + repeats + rejected rows, always
+-- raw rows = staged events + repeats + rejected rows, always; while nothing is
+-- loaded, the sample's rows are the raw ones
 with
 
-raw_rows as (
+loaded as (
 
-    select count(*) as n from {{ ref('base_flyer_app__events') }}
+    select count(*) as n from {{ source('raw', 'flyer_events') }}
+
+),
+
+sample_events as (
+
+    select count(*) as n from {{ ref('sample_flyer_events') }}
 
 ),
 
@@ -20,14 +27,22 @@ rejected as (
 
     select count(*) as n from {{ ref('stg_flyer_app__rejected') }}
 
+),
+
+account as (
+
+    select
+        staged.events,
+        staged.repeats,
+        rejected.n as rejected_rows,
+        case when loaded.n > 0 then loaded.n else sample_events.n end
+            as raw_rows
+    from loaded
+    cross join sample_events
+    cross join staged
+    cross join rejected
+
 )
 
-select
-    raw_rows.n as raw_rows,
-    staged.events,
-    staged.repeats,
-    rejected.n as rejected_rows
-from raw_rows
-cross join staged
-cross join rejected
-where raw_rows.n <> staged.events + staged.repeats + rejected.n
+select * from account
+where raw_rows <> events + repeats + rejected_rows

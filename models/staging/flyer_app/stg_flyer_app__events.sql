@@ -33,10 +33,13 @@ events_identified as (
     select
         *,
         md5(
-            {{ datediff(epoch, 'event_at', 'microsecond') }}
+            cast(
+                {{ datediff(epoch, 'event_at', 'microsecond') }}
+                as varchar(20)
+            )
             || '|' || event
-            || '|' || coalesce(length(flyer_id), 0)
-            || '|' || coalesce(length(merchant_id), 0)
+            || '|' || cast(coalesce(length(flyer_id), 0) as varchar(20))
+            || '|' || cast(coalesce(length(merchant_id), 0) as varchar(20))
             || '|' || coalesce(flyer_id, '')
             || '|' || coalesce(merchant_id, '')
             || '|' || user_id
@@ -51,11 +54,11 @@ events_identified as (
 )
 
 select
-    ---------- ids
+    ---------- ids, at most 256 characters of four bytes
     event_id,
-    user_id,
-    flyer_id,
-    merchant_id,
+    cast(user_id as varchar(1024)) as user_id,
+    cast(flyer_id as varchar(1024)) as flyer_id,
+    cast(merchant_id as varchar(1024)) as merchant_id,
 
     ---------- event
     event,
