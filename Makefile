@@ -29,6 +29,7 @@ test: lint unit ## everything that CI checks
 
 lint: export FLYER_DUCKDB_PATH := target/lint/lint.duckdb
 lint: export DBT_TARGET_PATH := target/lint
+# The macros are not linted by themselves: sqlfluff skips them, and sees what they make in the models.
 lint: $(VENV)/.dev ## style of SQL and Python, types, conventions; a build of the sample that must not warn
 	$(BIN)/ruff check --quiet
 	$(BIN)/ruff format --check --quiet

@@ -42,7 +42,7 @@
     {%- set unreadable = load_result('unreadable').table.rows[0] -%}
 
     {%- if format_of(file) == 'csv' -%}
-        {%- set columns = header_columns(scan['first_line'] or '') -%}
+        {%- set columns = header_columns('' if scan['is_binary'] else scan['first_line'] or '') -%}
     {%- else -%}
         {%- set columns = json_columns(file) -%}
     {%- endif -%}
