@@ -50,7 +50,7 @@
                 {%- do log(file ~ ": ignores column " ~ unknown | join(', ') | truncate(200, true), info=true) -%}
             {%- endif -%}
             {%- if format_of(file) == 'parquet' -%}
-                {%- do insert_parquet_rows(file) -%}
+                {%- do insert_parquet_rows(file, scan) -%}
             {%- else -%}
                 {%- do insert_text_rows(file, scan) -%}
             {%- endif -%}

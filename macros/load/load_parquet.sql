@@ -1,42 +1,56 @@
 {%- macro scan_parquet(file) -%}
     {%- call statement('columns', fetch_result=true, auto_begin=false) -%}
-        select column_name from (describe from read_parquet({{ as_pattern(file) }}, hive_partitioning = false))
+        select lower(column_name) as name, column_type as type
+        from (describe from read_parquet({{ as_pattern(file) }}, hive_partitioning = false))
     {%- endcall -%}
-    {%- set columns = load_result('columns').table.columns[0].values() | map('lower') | list -%}
-    {%- set present = event_columns() | select('in', columns) | list -%}
+    {%- set types = {} -%}
+    {%- for column in load_result('columns').table.rows -%}
+        {%- do types.update({column['name']: column['type']}) -%}
+    {%- endfor -%}
+    {%- set texts = [] -%}
+    {%- for column in event_columns() if column in types -%}
+        {%- do texts.append(parquet_text(column, types[column])) -%}
+    {%- endfor -%}
     {%- call statement('scan', fetch_result=true, auto_begin=false) -%}
-        select bit_xor(md5_number(concat_ws(chr(31), row_number {%- for column in present -%}
-            , coalesce(cast("{{ column }}" as varchar), chr(30)) {%- endfor -%}
+        select bit_xor(md5_number(concat_ws(chr(31), row_number {%- for text in texts -%}
+            , coalesce({{ text }}, chr(30)) {%- endfor -%}
         ))) as fingerprint
         from ({{ numbered_parquet_rows(file) }})
     {%- endcall -%}
     {{ return({
-        'columns': columns,
+        'columns': types | list,
         'is_empty': false,
         'has_unreadable_header': false,
         'fingerprint': load_result('scan').table.rows[0]['fingerprint'] | string,
+        'texts': texts | join(', '),
     }) }}
 {%- endmacro -%}
 
-{%- macro numbered_parquet_rows(file) -%}
-    select *, row_number() over () as row_number from read_parquet({{ as_pattern(file) }}, hive_partitioning = false)
-{%- endmacro -%}
-
-{%- macro insert_parquet_rows(file) -%}
-    {%- set texts -%}
-        {%- for column in event_columns() %} cast("{{ column }}" as varchar){{ ',' if not loop.last }}{% endfor -%}
-    {%- endset -%}
-    {%- set holds_nul -%} contains(concat({{ texts }}), chr(0)) {%- endset -%}
+{%- macro insert_parquet_rows(file, scan) -%}
+    {%- set holds_nul -%} contains(concat({{ scan.texts }}), chr(0)) {%- endset -%}
     {%- call statement(auto_begin=false) -%}
         insert into raw.flyer_events
-        select {{ texts }}, {{ sql_text(file) }}, row_number, {{ loaded_at() }}
+        select {{ scan.texts }}, {{ sql_text(file) }}, row_number, {{ loaded_at() }}
         from ({{ numbered_parquet_rows(file) }})
         where not {{ holds_nul }}
     {%- endcall -%}
     {%- call statement(auto_begin=false) -%}
         insert into raw.rejected_lines
-        select {{ sql_text(file) }}, row_number, concat_ws(',', {{ texts }}), 'nul_byte', {{ loaded_at() }}
+        select {{ sql_text(file) }}, row_number, concat_ws(',', {{ scan.texts }}), 'nul_byte', {{ loaded_at() }}
         from ({{ numbered_parquet_rows(file) }})
         where {{ holds_nul }}
     {%- endcall -%}
+{%- endmacro -%}
+
+{# A data frame turns whole-number ids into floating point where one is missing: 2268.0 is the id 2268. #}
+{%- macro parquet_text(column, type) -%}
+    {%- if type in ['DOUBLE', 'FLOAT'] -%}
+        regexp_replace(cast("{{ column }}" as varchar), '[.]0$', '')
+    {%- else -%}
+        cast("{{ column }}" as varchar)
+    {%- endif -%}
+{%- endmacro -%}
+
+{%- macro numbered_parquet_rows(file) -%}
+    select *, row_number() over () as row_number from read_parquet({{ as_pattern(file) }}, hive_partitioning = false)
 {%- endmacro -%}

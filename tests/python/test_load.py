@@ -284,12 +284,12 @@ def test_typed_parquet_columns_become_text(project: Project) -> None:
     file = project.folder / "events.parquet"
     duckdb.sql(
         "set timezone = 'America/Toronto'; copy (select timestamptz '2018-10-01 13:00:00-04' as timestamp,"
-        f" 'u1' as user_id, 'flyer_open' as event, 1 as flyer_id, 9::bigint as merchant_id) to '{file}'"
+        f" 'u1' as user_id, 'flyer_open' as event, 1 as flyer_id, 2268::double as merchant_id) to '{file}'"
     )
     project.load(file)
     project.dbt("run")
     assert project.query("select event_at::varchar, flyer_id, merchant_id from staging.stg_flyer_app__events") == [
-        ("2018-10-01 17:00:00", "1", "9")
+        ("2018-10-01 17:00:00", "1", "2268")
     ]
 
 
