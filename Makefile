@@ -50,7 +50,7 @@ docs: $(VENV)/.build ## the documentation site, one file: target/static_index.ht
 	$(DBT) docs generate --static --quiet
 	@echo "open $(CURDIR)/target/static_index.html"
 
-sample: $(VENV)/.dev ## write the sample seed again
+sample: $(VENV)/.build ## write the sample seed again
 	$(BIN)/python -m flyer_analytics.generate seeds/sample_flyer_events.csv \
 		--as-loaded --events 3000 --users 60 --days 5 --start 2018-11-02 --seed 7
 

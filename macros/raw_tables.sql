@@ -5,7 +5,8 @@
 #}
 {%- macro create_raw_tables() -%}
     {%- if execute -%}
-        {%- set text_type = api.Column.translate_type('string') if target.type == 'duckdb' else 'varchar(65535)' -%}
+        {#- the longest that Redshift has; DuckDB takes no notice of a length -#}
+        {%- set text_type = 'varchar(65535)' -%}
         {%- set tables = {
             'flyer_events': [
                 ('timestamp', text_type), ('user_id', text_type), ('event', text_type), ('flyer_id', text_type),

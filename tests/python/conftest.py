@@ -51,13 +51,16 @@ class Project:
 
     def load(self, path: Path | str) -> str:
         """Load ``path`` and return what was said of it."""
-        self.dbt("run-operation", "load_events", "--args", f'{{path: "{path}"}}')
+        assert self._try_load(path).success, "\n".join(self.messages)
         return "\n".join(self.messages)
 
     def load_fails(self, path: Path | str) -> str:
         """Try to load ``path``, expect an error and return what it says."""
-        assert not self.try_dbt("run-operation", "load_events", "--args", f'{{path: "{path}"}}').success
+        assert not self._try_load(path).success, "\n".join(self.messages)
         return "\n".join(self.messages)
+
+    def _try_load(self, path: Path | str) -> dbtRunnerResult:
+        return self.try_dbt("run-operation", "load_events", "--args", f'{{path: "{path}"}}')
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.database)) as connection:

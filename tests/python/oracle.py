@@ -531,17 +531,7 @@ def _sessions(ordered: list[Event], settings: Settings) -> Iterator[Session]:
 
 
 def _user_columns(tally: _Tally) -> dict[str, Value]:
-    return {
-        "avg_time_spent_in_secs": _average(tally.gap_us, tally.measured_gaps),
-        "total_time_spent_in_secs": _total(tally.gap_us, tally.measured_gaps),
-        "measured_gaps": tally.measured_gaps,
-        "avg_view_secs": _average(tally.view_us, tally.measured_views),
-        "total_view_secs": _total(tally.view_us, tally.measured_views),
-        "measured_views": tally.measured_views,
-        "views": tally.views,
-        "flyers": len(tally.flyers),
-        "sessions": tally.sessions,
-    }
+    return _merchant_columns(tally) | {"flyers": len(tally.flyers), "sessions": tally.sessions}
 
 
 def _merchant_columns(tally: _Tally) -> dict[str, Value]:

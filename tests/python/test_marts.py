@@ -33,7 +33,7 @@ def keyed(rows: list[dict[str, Any]], *keys: str) -> dict[tuple[Any, ...], dict[
 
 
 def assert_same(found: dict[Any, Any], expected: dict[Any, Any]) -> None:
-    """Shows the first few rows that differ, those of the users with the fewest rows first."""
+    """Shows the first few rows that differ."""
     differing = [key for key in found.keys() | expected.keys() if found.get(key) != expected.get(key)]
     assert not differing, f"{len(differing)} rows differ, such as\n" + "\n".join(
         f"{key}\n  found    {found.get(key)}\n  expected {expected.get(key)}" for key in sorted(differing, key=str)[:5]
