@@ -1,0 +1,115 @@
+"""Measure 1 as a PySpark job computes it.
+
+    spark-submit --driver-memory 8g benchmarks/spark_job.py events.parquet OUT
+
+Writes OUT/user_daily_avg_flyer_time and OUT/merchant_flyer_engagement as Parquet, with the columns of measure 1 in
+docs/definitions.md. Timestamps are expected with an offset.
+"""
+
+import os
+import sys
+
+from pyspark.sql import Column, DataFrame, SparkSession, Window
+from pyspark.sql import functions as f
+
+REPORTING_TIMEZONE = "America/Toronto"
+FIRST_INSTANT = "2000-01-01 00:00:00+00:00"
+MAX_CLOCK_SKEW_SECS = 300
+MAX_GAP_MICROS = 7600 * 1_000_000
+MAX_ID_LENGTH = 256
+BLANKS = " \t\n\r"
+NULL_TOKENS = ["", "null", "<null>", "%3cnull%3e", "%3cnull%3g"]
+FLYER_EVENTS = ["flyer_open", "item_open"]
+IDENTITY = ["event_at", "user_id", "event", "flyer_id", "merchant_id"]
+
+
+def trimmed(name: str) -> Column:
+    """Return the column without the blanks around it."""
+    return f.btrim(name, f.lit(BLANKS))
+
+
+def known_id(name: str) -> Column:
+    """Return the id column, null where its text means that there is none."""
+    text = trimmed(name)
+    return f.when(~f.lower(text).isin(NULL_TOKENS), text)
+
+
+def short_enough(name: str) -> Column:
+    """Return whether the id is of a length that is accepted, or missing."""
+    return f.coalesce(f.length(name) <= MAX_ID_LENGTH, f.lit(True))
+
+
+def read_flyer_events(spark: SparkSession, path: str) -> DataFrame:
+    """Return the usable flyer events of a known flyer, each once, with its line in the file as `position`."""
+    events = spark.read.parquet(path).select(
+        trimmed("timestamp").try_cast("timestamp").alias("event_at"),
+        known_id("user_id").alias("user_id"),
+        trimmed("event").alias("event"),
+        known_id("flyer_id").alias("flyer_id"),
+        known_id("merchant_id").alias("merchant_id"),
+        f.col("_metadata.row_index").alias("position"),
+    )
+    latest = f.current_timestamp() + f.make_dt_interval(secs=f.lit(MAX_CLOCK_SKEW_SECS))
+    usable = events.where(
+        f.col("event").isin(FLYER_EVENTS)
+        & f.col("user_id").isNotNull()
+        & f.col("flyer_id").isNotNull()
+        & f.col("event_at").between(f.lit(FIRST_INSTANT).cast("timestamp"), latest)
+        & short_enough("user_id")
+        & short_enough("flyer_id")
+        & short_enough("merchant_id")
+    )
+    return usable.groupBy(IDENTITY).agg(f.min("position").alias("position"))
+
+
+def counted_gaps(flyer_events: DataFrame) -> DataFrame:
+    """Return the flyer events whose gap counts, with their `date` and `gap` (microseconds)."""
+    timeline = Window.partitionBy("user_id").orderBy("event_at", "position")
+    previous = f.lag("event_at").over(timeline)
+    return (
+        flyer_events.withColumn("gap", f.unix_micros("event_at") - f.unix_micros(previous))
+        .where(f.col("gap") < MAX_GAP_MICROS)
+        .withColumn("date", f.to_date("event_at"))
+    )
+
+
+def rounded_secs(micros: str, count: str) -> Column:
+    """Return micros / count as seconds in decimal(18, 2), halves up, without a detour through floating point."""
+    cents = f.expr(f"(2 * {micros} + 10000 * {count}) div (20000 * {count})")
+    return (cents.cast("decimal(16, 0)") * f.lit("0.01").cast("decimal(2, 2)")).cast("decimal(18, 2)")
+
+
+def measured_by(gaps: DataFrame, *keys: str) -> DataFrame:
+    """Return time spent per `keys`: its average, its sum and its count."""
+    return (
+        gaps.groupBy(*keys)
+        .agg(f.sum("gap").alias("micros"), f.count("gap").alias("measured_gaps"))
+        .select(
+            *keys,
+            rounded_secs("micros", "measured_gaps").alias("avg_time_spent_in_secs"),
+            rounded_secs("micros", "1").alias("total_time_spent_in_secs"),
+            "measured_gaps",
+        )
+    )
+
+
+def main(path: str, out: str) -> None:
+    """Read the events in `path` and write both tables into the folder `out`; Spark's errors are left as they are."""
+    spark = (
+        SparkSession.builder.master("local[*]")
+        .appName("flyer time spent")
+        .config("spark.sql.session.timeZone", REPORTING_TIMEZONE)
+        .config("spark.sql.shuffle.partitions", 4 * (os.cpu_count() or 1))
+        .config("spark.ui.enabled", "false")
+        .getOrCreate()
+    )
+    gaps = counted_gaps(read_flyer_events(spark, path)).cache()
+    by_user = measured_by(gaps, "user_id", "date")
+    by_flyer = measured_by(gaps, "merchant_id", "flyer_id", "user_id", "date")
+    by_user.write.parquet(f"{out}/user_daily_avg_flyer_time", mode="overwrite")
+    by_flyer.write.parquet(f"{out}/merchant_flyer_engagement", mode="overwrite")
+    spark.stop()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
