@@ -9,8 +9,14 @@ with
 
 flyer_events as (
 
-    select * from {{ ref('int_flyer_events_sequenced') }}
-    where shows_flyer = 1
+    select
+        *,
+        md5(
+            event
+            || '|' || flyer_id
+            || '|' || coalesce(merchant_id, '')
+        ) as event_hash
+    from {{ ref('int_flyer_events_sequenced') }}
 
 ),
 
@@ -22,11 +28,11 @@ gaps as (
         gap_secs,
         lag(merchant_id) over (
             partition by user_id
-            order by event_at, source_row nulls last, event_id
+            order by event_at, source_row nulls last, event_hash
         ) as shown_merchant_id,
         lag(flyer_id) over (
             partition by user_id
-            order by event_at, source_row nulls last, event_id
+            order by event_at, source_row nulls last, event_hash
         ) as shown_flyer_id
     from flyer_events
 

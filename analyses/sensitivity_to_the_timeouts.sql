@@ -12,7 +12,12 @@ events as (
     select
         *,
         case when role = 'shows_flyer' and flyer_id is not null then 1 else 0
-        end as shows_flyer
+        end as shows_flyer,
+        md5(
+            event
+            || '|' || coalesce(flyer_id, '')
+            || '|' || coalesce(merchant_id, '')
+        ) as event_hash
     from {{ ref('stg_flyer_app__events') }}
     where role <> 'neutral'
 
@@ -40,12 +45,12 @@ durations as (
         shows_flyer,
         lag(event_at) over (
             partition by user_id, shows_flyer
-            order by event_at, source_row nulls last, event_id
+            order by event_at, source_row nulls last, event_hash
         ) as previous_flyer_event_at,
         event_at,
         lead(event_at) over (
             partition by user_id
-            order by event_at, source_row nulls last, event_id
+            order by event_at, source_row nulls last, event_hash
         ) as next_screen_at
     from events
 

@@ -4,15 +4,21 @@
 
 {#
     The pattern decides what is a timestamp, on both engines: left to themselves they disagree (DuckDB reads 24:00:00
-    as the next midnight). Days that no month has are left to try_cast here.
+    as the next midnight). Days that no month has are left to try_cast here. The usual notation is tried first and as it
+    came: trimming and upper case cost more than all the rest. Microseconds stand in for the slower `at time zone 'UTC'`.
 #}
 {%- macro duckdb__parse_instant(text, default_zone) -%}
+    {%- set pattern = timestamp_pattern() | replace('(', '(?:') -%}
+    {%- set offset = offset_pattern() | replace('(', '(?:') -%}
+    {%- set tidied = "upper(trim(both " ~ blanks() ~ " from " ~ text ~ "))" -%}
     case
-        when upper({{ text }}) ~ '^{{ timestamp_pattern() }}{{ offset_pattern() }}$'
-            then try_cast(upper({{ text }}) as timestamptz) at time zone 'UTC'
-        when upper({{ text }}) ~ '^{{ timestamp_pattern() }}$'
+        when {{ text }} ~ '^{{ pattern }}{{ offset }}$'
+            then make_timestamp(epoch_us(try_cast({{ text }} as timestamptz)))
+        when {{ tidied }} ~ '^{{ pattern }}{{ offset }}$'
+            then make_timestamp(epoch_us(try_cast({{ tidied }} as timestamptz)))
+        when {{ tidied }} ~ '^{{ pattern }}$'
             then
-                (try_cast(upper({{ text }}) as timestamp) at time zone '{{ default_zone }}')
+                (try_cast({{ tidied }} as timestamp) at time zone '{{ default_zone }}')
                 at time zone 'UTC'
     end
 {%- endmacro -%}
@@ -22,6 +28,7 @@
     longest month, `case` at the shorter ones.
 #}
 {%- macro redshift__parse_instant(text, default_zone) -%}
+    {%- set text = "trim(both " ~ blanks() ~ " from " ~ text ~ ")" -%}
     case
         when substring({{ text }}, 6, 5) in ('02-30', '02-31', '04-31', '06-31', '09-31', '11-31') then null
         when
@@ -60,4 +67,9 @@
 
 {%- macro offset_pattern() -%}
     (Z|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)
+{%- endmacro -%}
+
+{# What may stand around a value without being part of it, as an SQL expression. #}
+{%- macro blanks() -%}
+    ' ' || chr(9) || chr(10) || chr(13)
 {%- endmacro -%}

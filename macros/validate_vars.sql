@@ -3,7 +3,7 @@
     {%- if execute -%}
         {%- set zones = ['reporting_timezone', 'source_timezone'] -%}
         {%- set limits = {'max_gap_secs': 1, 'inactivity_timeout_secs': 1, 'max_clock_skew_secs': 0} -%}
-        {%- set known = zones + limits | list + ['earliest_event_date'] -%}
+        {%- set known = zones + limits | list + ['earliest_event_date', 'recompute_dates'] -%}
 
         {%- for name in invocation_args_dict.get('vars', {}) if name not in known -%}
             {{ exceptions.raise_compiler_error(
@@ -22,6 +22,13 @@
             ~ '|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8]))' -%}
         {%- if not modules.re.fullmatch(calendar_date, var('earliest_event_date') | string) -%}
             {{ stop_on_var('earliest_event_date', "a date written YYYY-MM-DD, year 1900 or later") }}
+        {%- endif -%}
+        {%- set dates = dates_to_recompute() -%}
+        {%- if dates and (
+            not modules.re.fullmatch(calendar_date ~ '(/' ~ calendar_date ~ ')?', var('recompute_dates') | string)
+            or dates[0] > dates[1]
+        ) -%}
+            {{ stop_on_var('recompute_dates', "a date written YYYY-MM-DD, or a first and a last one with / between them") }}
         {%- endif -%}
     {%- endif -%}
 {%- endmacro -%}

@@ -21,7 +21,12 @@
     {%- set total = namespace(files=0, rows=0, rejected=0) -%}
 
     {#- begins a transaction, unless looking for the tables has begun one -#}
-    {%- call statement(auto_begin=true) -%} select 1 {%- endcall -%}
+    {%- call statement(auto_begin=true) -%}
+        set variable loaded_at = greatest(
+            now() at time zone 'UTC',
+            (select max(_loaded_at) + interval 1 microsecond from raw.loaded_files)
+        )
+    {%- endcall -%}
     {%- for file in files -%}
         {%- do log("Reading " ~ file, info=true) -%}
         {%- set scan = scan_parquet(file) if format_of(file) == 'parquet' else scan_text(file) -%}
@@ -154,9 +159,9 @@
     {{ return(load_result('twin').table.columns[0].values() | first) }}
 {%- endmacro -%}
 
-{# The instant at which the transaction began: one for the whole load. #}
+{# One instant for the whole load, later than that of any load before: increments tell new rows by it. #}
 {%- macro loaded_at() -%}
-    now() at time zone 'UTC'
+    cast(getvariable('loaded_at') as timestamp)
 {%- endmacro -%}
 
 {%- macro record_loaded_file(file, fingerprint, rows, rejected) -%}

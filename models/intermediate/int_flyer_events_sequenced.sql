@@ -1,174 +1,321 @@
+{{ config(
+    incremental_strategy='replace_user_days',
+    pre_hook="{{ forget_recomputed_dates() }}",
+) }}
+
 {#
     The one place that puts a user's events in order. Everything downstream is a sum over what is worked out here.
+
+    Users, and what an event does, go through the windows as numbers: sorting long texts would take most of the build.
     source_row is null for events whose position is not known.
+
+    An increment sequences the touched days of a user again, from staging, with the days around them for what reaches
+    over midnight. When the view began that comes over midnight is known from the rows that stay.
 #}
-{%- set timeline = 'order by event_at, source_row nulls last, event_id' -%}
+{%- set days_touched = ref('int_flyer_days_touched') -%}
+{%- set timeline = 'order by event_at, source_row nulls last, kind_number' -%}
 {%- set max_gap_micros = var('max_gap_secs') ~ '000000' -%}
 {%- set timeout_micros = var('inactivity_timeout_secs') ~ '000000' -%}
+{#- A CTE that is read more than once is kept in memory whole: all of staging is better read again. #}
+{%- set events_read = 'screen_events' if is_incremental() else ref('stg_flyer_app__events') -%}
 
 with
+{% if is_incremental() %}
+    {{ user_days_to_make(days_touched, 'view_started_at') }}
+{% endif %}
+-- What leaves the screen as it is says nothing of flyers.
+screen_events as (
 
-events as (
-
-    select * from {{ ref('stg_flyer_app__events') }}
+    select
+        {%- if is_incremental() %}
+            days_read.is_touched,
+        {%- endif %}
+        events.*
+    from {{ ref('stg_flyer_app__events') }} as events
+    {%- if is_incremental() %}
+    inner join days_read
+        on
+            events.user_id = days_read.user_id
+            and events.date = days_read.date
+    {%- endif %}
+    where events.role <> 'neutral'
 
 ),
 
--- What each event does to the screen. An item of an unknown flyer changes the
--- screen, yet shows no flyer that could be named.
-events_with_screens as (
+users as (
 
     select
-        *,
+        user_id,
+        row_number() over (order by user_id) as user_number
+    from (select distinct user_id from {{ events_read }}) as known_users
+
+),
+
+-- The few things that happen, over and over, to different users. Where the
+-- position of two events is not known, a hash decides between them.
+kinds as (
+
+    select
+        event,
+        flyer_id,
+        merchant_id,
+        row_number() over (
+            order by
+                md5(
+                    event
+                    || '|' || coalesce(flyer_id, '')
+                    || '|' || coalesce(merchant_id, '')
+                ),
+                event,
+                flyer_id,
+                merchant_id
+        ) as kind_number,
+        -- an item of an unknown flyer changes the screen, yet shows no flyer
+        -- that could be named; a missing merchant is a merchant of its own
         case
-            when role = 'shows_flyer' and flyer_id is not null then 1 else 0
-        end as shows_flyer,
-        case when role = 'neutral' then 0 else 1 end as changes_screen
-    from events
+            when role = 'shows_flyer' and flyer_id is not null
+                then dense_rank() over (order by flyer_id, merchant_id)
+            else 0
+        end as screen_number
+    from (
+        select distinct
+            event,
+            role,
+            flyer_id,
+            merchant_id
+        from {{ events_read }}
+    ) as known_kinds
 
 ),
 
--- Each event beside its neighbours of the same kind: any event for sessions,
--- flyer events for time spent, screens for view time.
-events_with_neighbours as (
+screens as (
+
+    select
+        {%- if is_incremental() %}
+            events.is_touched,
+        {%- endif %}
+        users.user_number,
+        kinds.kind_number,
+        kinds.screen_number,
+        kinds.event,
+        events.event_at,
+        events.date,
+        events.source_row
+    from screen_events as events
+    inner join users on events.user_id = users.user_id
+    inner join kinds
+        on
+            events.event = kinds.event
+            and coalesce(events.flyer_id, '') = coalesce(kinds.flyer_id, '')
+            and coalesce(events.merchant_id, '')
+            = coalesce(kinds.merchant_id, '')
+
+),
+
+screens_with_neighbours as (
 
     select
         *,
         lag(event_at) over (
-            partition by user_id
-            {{ timeline }}
-        ) as previous_event_at,
-        lag(event_at) over (
-            partition by user_id, shows_flyer
-            {{ timeline }}
-        ) as previous_flyer_event_at,
-        lag(event_at) over (
-            partition by user_id, changes_screen
+            partition by user_number
             {{ timeline }}
         ) as previous_screen_at,
-        lag(case when shows_flyer = 1 then flyer_id end) over (
-            partition by user_id, changes_screen
+        lag(screen_number) over (
+            partition by user_number
             {{ timeline }}
-        ) as previous_screen_flyer_id,
-        lag(merchant_id) over (
-            partition by user_id, changes_screen
-            {{ timeline }}
-        ) as previous_screen_merchant_id,
+        ) as previous_screen_number,
         lead(event_at) over (
-            partition by user_id, changes_screen
+            partition by user_number
             {{ timeline }}
         ) as next_screen_at,
-        lead(case when shows_flyer = 1 then flyer_id end) over (
-            partition by user_id, changes_screen
+        lead(screen_number) over (
+            partition by user_number
             {{ timeline }}
-        ) as next_screen_flyer_id,
-        lead(merchant_id) over (
-            partition by user_id, changes_screen
-            {{ timeline }}
-        ) as next_screen_merchant_id
-    from events_with_screens
+        ) as next_screen_number
+    from screens
 
 ),
 
 -- Whole microseconds: exact to compare and to add.
-events_with_distances as (
+flyers_with_distances as (
 
     select
         *,
-        {{ datediff('previous_event_at', 'event_at', 'microsecond') }}
-            as micros_since_event,
-        {{ datediff('previous_flyer_event_at', 'event_at', 'microsecond') }}
-            as micros_since_flyer_event,
         {{ datediff('previous_screen_at', 'event_at', 'microsecond') }}
             as micros_since_screen,
         {{ datediff('event_at', 'next_screen_at', 'microsecond') }}
             as micros_to_next_screen
-    from events_with_neighbours
+    from screens_with_neighbours
+    where
+        screen_number > 0
+        {%- if is_incremental() %}
+            and is_touched = 1
+        {%- endif %}
 
 ),
 
--- A missing merchant is a merchant of its own.
-events_with_continuity as (
+flyers_on_screen as (
 
     select
         *,
         case
+            when micros_to_next_screen < {{ timeout_micros }}
+                then micros_to_next_screen
+        end as micros_on_screen,
+        case
             when
-                previous_screen_flyer_id = flyer_id
-                and coalesce(previous_screen_merchant_id, '')
-                = coalesce(merchant_id, '')
+                previous_screen_number = screen_number
                 and micros_since_screen < {{ timeout_micros }}
-                then 1
-            else 0
-        end as continues_view,
-        case
-            when
-                next_screen_flyer_id = flyer_id
-                and coalesce(next_screen_merchant_id, '')
-                = coalesce(merchant_id, '')
-                and micros_to_next_screen < {{ timeout_micros }}
-                then 1
-            else 0
-        end as is_continued
-    from events_with_distances
-
-),
-
-events_measured as (
-
-    select
-        *,
-        case
-            when
-                shows_flyer = 1
-                and micros_since_flyer_event < {{ max_gap_micros }}
-                then cast(micros_since_flyer_event * 0.000001 as decimal(18, 6))
-        end as gap_secs,
-        case
-            when
-                shows_flyer = 1
-                and micros_to_next_screen < {{ timeout_micros }}
-                then cast(micros_to_next_screen * 0.000001 as decimal(18, 6))
-        end as on_screen_secs,
-        case
-            when shows_flyer = 1 then 1 - continues_view else 0
+                then 0
+            else 1
         end as starts_view,
         case
-            when shows_flyer = 0 or is_continued = 1 then null
-            when next_screen_at is null then 'end_of_log'
-            when micros_to_next_screen >= {{ timeout_micros }} then 'idle'
-            when next_screen_flyer_id is not null then 'next_flyer'
-            else 'left'
-        end as view_end_reason,
-        case
-            when micros_since_event < {{ timeout_micros }} then 0 else 1
-        end as starts_session
-    from events_with_continuity
+            when
+                next_screen_at is null
+                or micros_to_next_screen >= {{ timeout_micros }}
+                then 'idle'
+            when next_screen_number = 0 then 'left'
+            when next_screen_number <> screen_number then 'next_flyer'
+        end as view_end_reason
+    from flyers_with_distances
+
+),
+
+flyer_events as (
+
+    select
+        {%- if is_incremental() %}
+            1 as is_touched,
+        {%- endif %}
+        user_number,
+        kind_number,
+        event,
+        event_at,
+        date,
+        source_row,
+        micros_on_screen,
+        view_end_reason,
+        case when starts_view = 1 then event_at end as view_started_at,
+        case when starts_view = 1 then event end as view_started_with,
+        case when starts_view = 1 then date end as view_date
+    from flyers_on_screen
+    {%- if is_incremental() %}
+
+        union all
+
+        select
+            0 as is_touched,
+            users.user_number,
+            kinds.kind_number,
+            known.event,
+            known.event_at,
+            known.date,
+            known.source_row,
+            null as micros_on_screen,
+            null as view_end_reason,
+            known.view_started_at,
+            known.view_started_with,
+            known.view_date
+        from {{ this }} as known
+        inner join days_read
+            on
+                known.user_id = days_read.user_id
+                and known.date = days_read.date
+                and days_read.is_touched = 0
+        inner join users on known.user_id = users.user_id
+        inner join kinds
+            on
+                known.event = kinds.event
+                and known.flyer_id = kinds.flyer_id
+                and coalesce(known.merchant_id, '')
+                = coalesce(kinds.merchant_id, '')
+    {%- endif %}
+
+),
+
+-- An event that starts no view belongs to the last one that was started.
+flyer_events_with_views as (
+
+    select
+        user_number,
+        kind_number,
+        event,
+        event_at,
+        date,
+        source_row,
+        micros_on_screen,
+        view_end_reason,
+        {%- if is_incremental() %}
+            is_touched,
+        {%- endif %}
+        lag(event_at) over (
+            partition by user_number
+            {{ timeline }}
+        ) as previous_flyer_event_at,
+        last_value(view_started_at ignore nulls) over (
+            partition by user_number
+            {{ timeline }}
+            rows between unbounded preceding and current row
+        ) as view_started_at,
+        last_value(view_started_with ignore nulls) over (
+            partition by user_number
+            {{ timeline }}
+            rows between unbounded preceding and current row
+        ) as view_started_with,
+        last_value(view_date ignore nulls) over (
+            partition by user_number
+            {{ timeline }}
+            rows between unbounded preceding and current row
+        ) as view_date
+    from flyer_events
+
+),
+
+flyer_events_with_gaps as (
+
+    select
+        *,
+        {{ datediff('previous_flyer_event_at', 'event_at', 'microsecond') }}
+            as micros_since_flyer_event
+    from flyer_events_with_views
+    {%- if is_incremental() %}
+        where is_touched = 1
+    {%- endif %}
 
 )
 
 select
     ---------- ids
-    event_id,
-    user_id,
-    flyer_id,
-    merchant_id,
+    users.user_id,
+    kinds.flyer_id,
+    kinds.merchant_id,
 
     ---------- event
-    event,
-    shows_flyer,
+    events.event,
 
     ---------- time
-    event_at,
-    date,
-    source_row,
+    events.event_at,
+    events.date,
+    events.source_row,
 
     ---------- measures
-    gap_secs,
-    on_screen_secs,
+    case
+        when events.micros_since_flyer_event < {{ max_gap_micros }}
+            then
+                cast(
+                    events.micros_since_flyer_event * 0.000001
+                    as decimal(18, 6)
+                )
+    end as gap_secs,
+    cast(events.micros_on_screen * 0.000001 as decimal(18, 6))
+        as on_screen_secs,
 
-    ---------- bounds
-    starts_view,
-    view_end_reason,
-    starts_session
-from events_measured
+    ---------- view
+    events.view_started_at,
+    events.view_started_with,
+    events.view_date,
+    events.view_end_reason
+from flyer_events_with_gaps as events
+inner join users on events.user_number = users.user_number
+inner join kinds on events.kind_number = kinds.kind_number
+{{ clustered_by('date') }}

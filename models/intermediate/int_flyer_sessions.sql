@@ -1,37 +1,36 @@
+{{ config(
+    incremental_strategy='append',
+    pre_hook="{{ forget_days(ref('int_flyer_days_affected')) }}",
+) }}
+
 with
 
-events as (
+session_parts as (
 
-    select * from {{ ref('int_flyer_events_sequenced') }}
-
-),
-
--- Counting the starts so far gives every event of a session the same number.
-events_numbered as (
-
-    select
-        *,
-        sum(starts_session) over (
-            partition by user_id
-            order by event_at, source_row nulls last, event_id
-            rows between unbounded preceding and current row
-        ) as session_number
-    from events
+    select * from {{ ref('int_flyer_session_parts') }}
+    {%- if is_incremental() %}
+        where
+            (user_id, session_date) in (
+                select
+                    user_id,
+                    date
+                from {{ ref('int_flyer_days_affected') }}
+            )
+    {%- endif %}
 
 ),
 
 sessions as (
 
     select
-        max(case when starts_session = 1 then event_id end) as session_id,
         user_id,
-        min(event_at) as started_at,
-        max(event_at) as ended_at,
-        min(date) as date,
-        count(*) as events,
-        sum(shows_flyer) as flyer_events
-    from events_numbered
-    group by user_id, session_number
+        session_started_at as started_at,
+        max(ended_at) as ended_at,
+        session_date as date,
+        sum(events) as events,
+        sum(flyer_events) as flyer_events
+    from session_parts
+    group by user_id, session_started_at, session_date
 
 ),
 
@@ -45,7 +44,6 @@ flyer_sessions as (
 
 select
     ---------- ids
-    session_id,
     user_id,
 
     ---------- time
@@ -54,6 +52,7 @@ select
     date,
 
     ---------- measures
-    events,
+    cast(events as bigint) as events,
     cast(flyer_events as bigint) as flyer_events
 from flyer_sessions
+{{ clustered_by('date') }}

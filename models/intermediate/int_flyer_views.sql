@@ -1,58 +1,92 @@
+{{ config(
+    incremental_strategy='append',
+    pre_hook=[
+        "{{ forget_days(ref('int_flyer_days_affected')) }}",
+        "{{ reopen_log(ref('int_flyer_session_parts'), ref('int_flyer_days_touched')) }}",
+    ],
+) }}
+
 with
 
 flyer_events as (
 
     select * from {{ ref('int_flyer_events_sequenced') }}
-    where shows_flyer = 1
+    {%- if is_incremental() %}
+        where
+            (user_id, view_date) in (
+                select
+                    user_id,
+                    date
+                from {{ ref('int_flyer_days_affected') }}
+            )
+    {%- endif %}
 
 ),
 
--- Counting the starts so far gives every event of a view the same number.
-flyer_events_numbered as (
-
-    select
-        *,
-        sum(starts_view) over (
-            partition by user_id
-            order by event_at, source_row nulls last, event_id
-            rows between unbounded preceding and current row
-        ) as view_number
-    from flyer_events
-
-),
-
+-- Views of one user that start at the same instant differ in what they show, or
+-- in the event that started them.
 views as (
 
     select
-        max(case when starts_view = 1 then event_id end) as view_id,
         user_id,
         flyer_id,
         merchant_id,
-        min(event_at) as started_at,
+        view_started_at as started_at,
+        view_started_with as started_with,
         max(event_at) as last_event_at,
-        min(date) as date,
+        view_date as date,
         count(*) as events,
         cast(sum(on_screen_secs) as decimal(18, 6)) as view_secs,
         max(view_end_reason) as end_reason
-    from flyer_events_numbered
-    group by user_id, view_number, flyer_id, merchant_id
+    from flyer_events
+    group by
+        user_id,
+        flyer_id,
+        merchant_id,
+        view_started_at,
+        view_started_with,
+        view_date
+
+),
+
+last_screens as (
+
+    select
+        user_id,
+        max(last_screen_at) as last_screen_at
+    from {{ ref('int_flyer_session_parts') }}
+    {%- if is_incremental() %}
+        where
+            user_id in (
+                select user_id from {{ ref('int_flyer_days_affected') }}
+            )
+    {%- endif %}
+    group by user_id
 
 )
 
 select
     ---------- ids
-    view_id,
-    user_id,
-    flyer_id,
-    merchant_id,
+    views.user_id,
+    views.flyer_id,
+    views.merchant_id,
 
     ---------- time
-    started_at,
-    last_event_at,
-    date,
+    views.started_at,
+    views.started_with,
+    views.last_event_at,
+    views.date,
 
     ---------- measures
-    events,
-    view_secs,
-    end_reason
+    views.events,
+    views.view_secs,
+    case
+        when
+            views.end_reason = 'idle'
+            and views.last_event_at >= last_screens.last_screen_at
+            then 'end_of_log'
+        else views.end_reason
+    end as end_reason
 from views
+inner join last_screens on views.user_id = last_screens.user_id
+{{ clustered_by('date') }}

@@ -1,14 +1,43 @@
-with
+{{ config(
+    incremental_strategy='append',
+    pre_hook="{{ forget_days(ref('int_flyer_days_affected')) }}",
+) }}
 
+with
+{% if is_incremental() %}
+    days_affected as (
+
+        select * from {{ ref('int_flyer_days_affected') }}
+
+    ),
+{% endif %}
 flyer_events as (
 
     select * from {{ ref('int_flyer_events_sequenced') }}
+    {%- if is_incremental() %}
+        where
+            (user_id, date) in (
+                select
+                    user_id,
+                    date
+                from days_affected
+            )
+    {%- endif %}
 
 ),
 
 flyer_views as (
 
     select * from {{ ref('int_flyer_views') }}
+    {%- if is_incremental() %}
+        where
+            (user_id, date) in (
+                select
+                    user_id,
+                    date
+                from days_affected
+            )
+    {%- endif %}
 
 ),
 
@@ -75,3 +104,4 @@ select
     measured_views,
     cast(views as bigint) as views
 from engagement
+{{ clustered_by('date') }}

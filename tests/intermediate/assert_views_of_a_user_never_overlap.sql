@@ -5,8 +5,11 @@ with
 views_with_next as (
 
     select
-        view_id,
+        user_id,
+        flyer_id,
+        merchant_id,
         started_at,
+        started_with,
         last_event_at,
         view_secs,
         lead(started_at) over (

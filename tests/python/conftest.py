@@ -6,7 +6,7 @@ handed to every run. It names the database by the stem of its file, so that all 
 
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,17 @@ DATABASE = "flyer_analytics.duckdb"
 REFERENCE_DAY = PROJECT.parent / "shared" / "data" / "flyer_events_2018-10-01.csv"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--draws", type=int, default=2, help="how many draws of loads to compare with a full refresh")
+    parser.addoption("--first-seed", type=int, default=1, help="seed of the first draw")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "drawn_seed" in metafunc.fixturenames:
+        first = metafunc.config.getoption("--first-seed")
+        metafunc.parametrize("drawn_seed", range(first, first + metafunc.config.getoption("--draws")))
+
+
 def pytest_report_header() -> str:
     return f"duckdb: {duckdb.__version__}"
 
@@ -34,14 +45,16 @@ class Project:
     manifest: Manifest
     folder: Path
     messages: list[str] = field(default_factory=list)
+    is_held: bool = False
 
     @property
     def database(self) -> Path:
         return self.folder / DATABASE
 
-    def try_dbt(self, *arguments: str) -> dbtRunnerResult:
+    def try_dbt(self, *arguments: str, callbacks: Sequence[Callable[[EventMsg], None]] = ()) -> dbtRunnerResult:
         self.messages = []
-        runner = dbtRunner(manifest=self.manifest, callbacks=[self._hear])
+        self.is_held = True
+        runner = dbtRunner(manifest=self.manifest, callbacks=[self._hear, *callbacks])
         return runner.invoke(["--quiet", *arguments])
 
     def dbt(self, *arguments: str) -> dbtRunnerResult:
@@ -62,12 +75,18 @@ class Project:
     def _try_load(self, path: Path | str) -> dbtRunnerResult:
         return self.try_dbt("run-operation", "load_events", "--args", f'{{path: "{path}"}}')
 
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        """Open the database, which dbt may hold open under other options."""
+        if self.is_held:
+            self.disconnect()
+        return duckdb.connect(str(self.database))
+
     def query(self, sql: str) -> list[tuple[Any, ...]]:
-        with duckdb.connect(str(self.database)) as connection:
+        with self.connect() as connection:
             return connection.execute(sql).fetchall()
 
     def rows(self, relation: str) -> list[dict[str, Any]]:
-        with duckdb.connect(str(self.database)) as connection:
+        with self.connect() as connection:
             found = connection.sql(f"from {relation}")
             return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
 
@@ -75,6 +94,7 @@ class Project:
         """Let go of the database, which dbt holds open for the next command in this process."""
         DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
         gc.collect()
+        self.is_held = False
 
     def _hear(self, event: EventMsg) -> None:
         if event.info.level in ("info", "warn", "error"):

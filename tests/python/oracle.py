@@ -105,7 +105,6 @@ class Settings:
 class Event:
     """One usable event; exact repeats are one event with several deliveries."""
 
-    event_id: str
     at_us: int
     date: date
     user_id: str
@@ -130,12 +129,13 @@ class Cleaned:
 class View:
     """One unbroken run of a user's flyer events on one flyer of one merchant."""
 
-    view_id: str
     user_id: str
     date: date
     merchant_id: str | None
     flyer_id: str
     started_at_us: int
+    started_with: str
+    last_event_at_us: int
     events: int
     view_secs: Decimal | None
     end_reason: str
@@ -145,12 +145,12 @@ class View:
 class Session:
     """One run of a user's events in which a flyer was shown at least once."""
 
-    session_id: str
     user_id: str
     date: date
     started_at_us: int
     ended_at_us: int
     events: int
+    flyer_events: int
 
 
 @dataclass(frozen=True)
@@ -248,7 +248,6 @@ def clean(rows: Iterable[RawRow], settings: Settings) -> Cleaned:
         known_positions = [row.position for row in same if row.position is not None]
         events.append(
             Event(
-                event_id=event_id(at_us, user_id, event, flyer_id, merchant_id),
                 at_us=at_us,
                 date=_local_date(at_us, reporting_zone),
                 user_id=user_id,
@@ -302,18 +301,6 @@ def parse_timestamp(text: str, source_zone: tzinfo) -> int | None:
     return wall_us - before  # skipped: the offset before the jump
 
 
-def event_id(
-    at_us: int,
-    user_id: str,
-    event: str,
-    flyer_id: str | None,
-    merchant_id: str | None,
-) -> str:
-    flyer, merchant = flyer_id or "", merchant_id or ""
-    text = f"{at_us}|{event}|{len(flyer)}|{len(merchant)}|{flyer}|{merchant}|{user_id}"
-    return hashlib.md5(text.encode("utf-8"), usedforsecurity=False).hexdigest()
-
-
 def _trim(text: str | None) -> str:
     return "" if text is None else text.strip(BLANKS)
 
@@ -349,10 +336,12 @@ def _local_date(at_us: int, zone: tzinfo) -> date:
     return instant.astimezone(zone).date()
 
 
-def _order(event: Event) -> tuple[int, bool, int, str]:
-    """The order within a user: instant, position (unknown last), event_id."""
-    unknown = event.position is None
-    return (event.at_us, unknown, event.position or 0, event.event_id)
+def _order(event: Event) -> tuple[object, ...]:
+    """The order within a user: instant, position, hash of what happened, what happened; unknown comes last."""
+    flyer, merchant = event.flyer_id or "", event.merchant_id or ""
+    hashed = hashlib.md5(f"{event.event}|{flyer}|{merchant}".encode(), usedforsecurity=False).hexdigest()
+    position = (event.position is None, event.position or 0)
+    return (event.at_us, position, hashed, event.event, (flyer == "", flyer), (merchant == "", merchant))
 
 
 # --- Measuring --------------------------------------------------------------
@@ -491,12 +480,13 @@ def _views(ordered: list[Event], settings: Settings) -> Iterator[tuple[View, int
                 continue  # the same view goes on
 
         view = View(
-            view_id=first.event_id,
             user_id=first.user_id,
             date=first.date,
             merchant_id=first.merchant_id,
             flyer_id=flyer_id,
             started_at_us=first.at_us,
+            started_with=first.event,
+            last_event_at_us=event.at_us,
             events=count,
             view_secs=None if micros is None else Decimal(micros).scaleb(-6),
             end_reason=end_reason,
@@ -516,14 +506,15 @@ def _sessions(ordered: list[Event], settings: Settings) -> Iterator[Session]:
             runs.append([later])
 
     for run in runs:
-        if any(_known_flyer(event) is not None for event in run):
+        flyer_events = sum(_known_flyer(event) is not None for event in run)
+        if flyer_events:
             yield Session(
-                session_id=run[0].event_id,
                 user_id=run[0].user_id,
                 date=run[0].date,
                 started_at_us=run[0].at_us,
                 ended_at_us=run[-1].at_us,
                 events=len(run),
+                flyer_events=flyer_events,
             )
 
 

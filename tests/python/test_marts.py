@@ -4,6 +4,7 @@ import csv
 import json
 import random
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -32,6 +33,14 @@ def keyed(rows: list[dict[str, Any]], *keys: str) -> dict[tuple[Any, ...], dict[
     return found
 
 
+def by_key(length: int, rows: Iterable[tuple[Any, ...]]) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+    """Rows by their first ``length`` columns, which are a key."""
+    listed = list(rows)
+    found = {row[:length]: row[length:] for row in listed}
+    assert len(found) == len(listed), f"the first {length} columns are no key"
+    return found
+
+
 def assert_same(found: dict[Any, Any], expected: dict[Any, Any]) -> None:
     """Shows the first few rows that differ."""
     differing = [key for key in found.keys() | expected.keys() if found.get(key) != expected.get(key)]
@@ -48,20 +57,26 @@ def assert_project_equals_oracle(project: Project, events: Path, settings: oracl
     marts = oracle.measure(cleaned.events, settings)
 
     assert_same(
-        {
-            row["event_id"]: (
-                micros(row["event_at"]), row["date"], row["user_id"], row["event"], row["role"], row["flyer_id"],
-                row["merchant_id"], row["source_row"], row["deliveries"],
-            )
-            for row in project.rows("staging.stg_flyer_app__events")
-        },
-        {
-            event.event_id: (
-                event.at_us, event.date, event.user_id, event.event, event.role, event.flyer_id,
-                event.merchant_id, event.position, event.deliveries,
-            )
-            for event in cleaned.events
-        },
+        by_key(
+            5,
+            (
+                (
+                    row["user_id"], micros(row["event_at"]), row["event"], row["flyer_id"], row["merchant_id"],
+                    row["date"], row["role"], row["source_row"], row["deliveries"],
+                )
+                for row in project.rows("staging.stg_flyer_app__events")
+            ),
+        ),
+        by_key(
+            5,
+            (
+                (
+                    event.user_id, event.at_us, event.event, event.flyer_id, event.merchant_id,
+                    event.date, event.role, event.position, event.deliveries,
+                )
+                for event in cleaned.events
+            ),
+        ),
     )  # fmt: skip
     rejected = project.rows("staging.stg_flyer_app__rejected")
     assert Counter((row["_source_row"], row["raw_timestamp"], row["rejection_reason"]) for row in rejected) == Counter(
@@ -70,34 +85,48 @@ def assert_project_equals_oracle(project: Project, events: Path, settings: oracl
     assert len(raw) == len(cleaned.events) + cleaned.repeats + len(cleaned.rejected)
 
     assert_same(
-        {
-            row["view_id"]: (
-                row["user_id"], row["date"], row["merchant_id"], row["flyer_id"], micros(row["started_at"]),
-                row["events"], row["view_secs"], row["end_reason"],
-            )
-            for row in project.rows("intermediate.int_flyer_views")
-        },
-        {
-            view.view_id: (
-                view.user_id, view.date, view.merchant_id, view.flyer_id, view.started_at_us,
-                view.events, view.view_secs, view.end_reason,
-            )
-            for view in marts.views
-        },
+        by_key(
+            5,
+            (
+                (
+                    row["user_id"], micros(row["started_at"]), row["started_with"], row["flyer_id"], row["merchant_id"],
+                    row["date"], micros(row["last_event_at"]), row["events"], row["view_secs"], row["end_reason"],
+                )
+                for row in project.rows("intermediate.int_flyer_views")
+            ),
+        ),
+        by_key(
+            5,
+            (
+                (
+                    view.user_id, view.started_at_us, view.started_with, view.flyer_id, view.merchant_id,
+                    view.date, view.last_event_at_us, view.events, view.view_secs, view.end_reason,
+                )
+                for view in marts.views
+            ),
+        ),
     )  # fmt: skip
     assert_same(
-        {
-            row["session_id"]: (
-                row["user_id"], row["date"], micros(row["started_at"]), micros(row["ended_at"]), row["events"]
-            )
-            for row in project.rows("intermediate.int_flyer_sessions")
-        },
-        {
-            session.session_id: (
-                session.user_id, session.date, session.started_at_us, session.ended_at_us, session.events
-            )
-            for session in marts.sessions
-        },
+        by_key(
+            2,
+            (
+                (
+                    row["user_id"], micros(row["started_at"]),
+                    row["date"], micros(row["ended_at"]), row["events"], row["flyer_events"],
+                )
+                for row in project.rows("intermediate.int_flyer_sessions")
+            ),
+        ),
+        by_key(
+            2,
+            (
+                (
+                    session.user_id, session.started_at_us,
+                    session.date, session.ended_at_us, session.events, session.flyer_events,
+                )
+                for session in marts.sessions
+            ),
+        ),
     )  # fmt: skip
     assert_same(keyed(project.rows("marts.user_daily_avg_flyer_time"), "user_id", "date"), marts.user_daily)
     assert_same(

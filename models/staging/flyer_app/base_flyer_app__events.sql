@@ -5,8 +5,6 @@
     stg_flyer_app__events (the usable ones, each once) or stg_flyer_app__rejected (the others).
 #}
 
-{%- set null_tokens = "'', 'null', '<null>', '%3cnull%3e', '%3cnull%3g'" -%}
-{%- set blanks = "' ' || chr(9) || chr(10) || chr(13)" -%}
 {%- set first_instant = "cast('" ~ var('earliest_event_date') ~ "' as timestamp)" -%}
 {%- set skew_secs = var('max_clock_skew_secs') -%}
 {%- set as_delivered -%}
@@ -61,11 +59,10 @@ trimmed as (
 
     select
         *,
-        nullif(trim(both {{ blanks }} from raw_timestamp), '') as instant_text,
-        nullif(trim(both {{ blanks }} from raw_event), '') as event,
-        trim(both {{ blanks }} from raw_user_id) as user_id_text,
-        trim(both {{ blanks }} from raw_flyer_id) as flyer_id_text,
-        trim(both {{ blanks }} from raw_merchant_id) as merchant_id_text
+        nullif(trim(both {{ blanks() }} from raw_event), '') as event,
+        trim(both {{ blanks() }} from raw_user_id) as user_id_text,
+        trim(both {{ blanks() }} from raw_flyer_id) as flyer_id_text,
+        trim(both {{ blanks() }} from raw_merchant_id) as merchant_id_text
     from raw_events
 
 ),
@@ -75,19 +72,20 @@ cleaned as (
 
     select
         *,
-        {{ parse_instant('instant_text', var('source_timezone')) }} as event_at,
-        case
-            when lower(user_id_text) not in ({{ null_tokens }})
-                then user_id_text
-        end as user_id,
-        case
-            when lower(flyer_id_text) not in ({{ null_tokens }})
-                then flyer_id_text
-        end as flyer_id,
-        case
-            when lower(merchant_id_text) not in ({{ null_tokens }})
-                then merchant_id_text
-        end as merchant_id
+        {#- one by one: DuckDB would make a join of a list of five #}
+        {%- for id in ['user_id', 'flyer_id', 'merchant_id'] %}
+            case
+                when
+                    lower({{ id }}_text) <> ''
+                    and lower({{ id }}_text) <> 'null'
+                    and lower({{ id }}_text) <> '<null>'
+                    and lower({{ id }}_text) <> '%3cnull%3e'
+                    and lower({{ id }}_text) <> '%3cnull%3g'
+                    then {{ id }}_text
+            end as {{ id }},
+        {%- endfor %}
+        {{ parse_instant('raw_timestamp', var('source_timezone')) }}
+            as event_at
     from trimmed
 
 ),
@@ -108,7 +106,11 @@ judged as (
     select
         *,
         case
-            when instant_text is null then 'missing_timestamp'
+            when
+                event_at is null
+                and coalesce(trim(both {{ blanks() }} from raw_timestamp), '')
+                = ''
+                then 'missing_timestamp'
             when event_at is null then 'unparseable_timestamp'
             when event_at < {{ first_instant }} then 'timestamp_too_old'
             when event_at > {{ dateadd('second', skew_secs, '_loaded_at') }}

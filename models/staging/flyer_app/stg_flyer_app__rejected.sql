@@ -1,9 +1,18 @@
+{{ config(incremental_strategy='append') }}
+
+-- Built after the usable events, so that it has seen every load that they have:
+-- depends_on: {{ ref('stg_flyer_app__events') }}
+
 with
 
 rejected_events as (
 
     select * from {{ ref('base_flyer_app__events') }}
-    where rejection_reason is not null
+    where
+        rejection_reason is not null
+        {%- if is_incremental() %}
+            and _loaded_at > {{ processed_to('_loaded_at') }}
+        {%- endif %}
 
 )
 
