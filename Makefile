@@ -10,7 +10,7 @@ export DBT_PROJECT_DIR := $(CURDIR)
 export DBT_PROFILES_DIR := $(CURDIR)
 
 .DEFAULT_GOAL := help
-.PHONY: help build load test lint unit docs sample lock clean
+.PHONY: help build load test lint unit draws bench docs sample lock clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,7 +44,16 @@ lint: $(VENV)/.dev ## style of SQL and Python, types, conventions; a build of th
 
 unit: $(VENV)/.dev ## the tests, on the locked DuckDB and on the oldest that is supported
 	$(BIN)/python -m pytest
-	PYTHONPATH=$(CURDIR)/$(OLD_DUCKDB) $(BIN)/python -m pytest
+	PYTHONPATH=$(CURDIR)/$(OLD_DUCKDB) $(BIN)/python -m pytest --draws 1 -k 'not killed'
+
+draws: DRAWS ?= 50
+draws: SEED ?= 1000
+draws: $(VENV)/.dev ## increments against full refreshes, at length: make draws DRAWS=200 SEED=7
+	$(BIN)/python -m pytest tests/python/test_increments.py -k any_loads_equal --draws $(DRAWS) --first-seed $(SEED)
+
+bench: EVENTS ?= 1000000 10000000
+bench: $(VENV)/.bench ## time and memory beside three rivals: make bench EVENTS=100000000
+	$(BIN)/python benchmarks/run.py --events $(EVENTS)
 
 docs: $(VENV)/.build ## the documentation site, one file: target/static_index.html
 	$(DBT) docs generate --static --quiet
@@ -57,6 +66,7 @@ sample: $(VENV)/.build ## write the sample seed again
 lock: $(VENV)/.dev ## write requirements/ again from pyproject.toml
 	$(COMPILE) pyproject.toml --upgrade --extra dev -o requirements/dev.txt
 	$(COMPILE) pyproject.toml --upgrade --constraints requirements/dev.txt -o requirements/build.txt
+	$(COMPILE) pyproject.toml --upgrade --constraints requirements/dev.txt --extra bench -o requirements/bench.txt
 	echo "duckdb==1.5.6" | $(COMPILE) - -o requirements/duckdb-oldest.txt
 
 clean: ## remove the environment, the database and what dbt wrote
@@ -75,4 +85,9 @@ $(VENV)/.dev: requirements/dev.txt requirements/duckdb-oldest.txt $(VENV)/.build
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@rm -rf $(OLD_DUCKDB)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --target $(OLD_DUCKDB) -r requirements/duckdb-oldest.txt
+	@touch $@
+
+$(VENV)/.bench: requirements/bench.txt $(VENV)/.build
+	@echo "Adding PySpark, polars and what draws the chart"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
 	@touch $@
