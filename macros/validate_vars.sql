@@ -3,7 +3,7 @@
     {%- if execute -%}
         {%- set zones = ['reporting_timezone', 'source_timezone'] -%}
         {%- set limits = {'max_gap_secs': 1, 'inactivity_timeout_secs': 1, 'max_clock_skew_secs': 0} -%}
-        {%- set known = zones + limits | list + ['earliest_event_date', 'recompute_dates'] -%}
+        {%- set known = vars_of_rows() + ['recompute_dates'] -%}
 
         {%- for name in invocation_args_dict.get('vars', {}) if name not in known -%}
             {{ exceptions.raise_compiler_error(
@@ -37,4 +37,12 @@
     {{ exceptions.raise_compiler_error(
         "var '" ~ name ~ "' is '" ~ var(name) ~ "'; it must be " ~ allowed ~ ". Set it in dbt_project.yml or with --vars."
     ) }}
+{%- endmacro -%}
+
+{# The vars that decide what the rows are: tables built under other ones do not mix. #}
+{%- macro vars_of_rows() -%}
+    {{ return([
+        'reporting_timezone', 'source_timezone', 'max_gap_secs', 'inactivity_timeout_secs', 'max_clock_skew_secs',
+        'earliest_event_date',
+    ]) }}
 {%- endmacro -%}

@@ -109,12 +109,8 @@
 
 {# Everything beside the events themselves that decides what the rows are. #}
 {%- macro settings() -%}
-    {%- set names = [
-        'reporting_timezone', 'source_timezone', 'max_gap_secs', 'inactivity_timeout_secs', 'earliest_event_date',
-        'max_clock_skew_secs',
-    ] -%}
     {%- set found = {'event_types': graph.nodes['seed.flyer_analytics.event_types'].checksum.checksum} -%}
-    {%- for name in names -%}{%- do found.update({name: var(name) if var(name) is integer else var(name) | string}) -%}{%- endfor -%}
+    {%- for name in vars_of_rows() -%}{%- do found.update({name: var(name) if var(name) is integer else var(name) | string}) -%}{%- endfor -%}
     {{ return(found) }}
 {%- endmacro -%}
 

@@ -28,6 +28,11 @@
     {%- endif -%}
 {%- endmacro -%}
 
+{# SQL condition, whether a row is of one of the users' days that `days` lists; `date` is the column to compare. #}
+{%- macro is_in_days(days, date='date') -%}
+    (user_id, {{ date }}) in (select user_id, date from {{ days }})
+{%- endmacro -%}
+
 {#
     Before an increment, in its transaction: takes out the rows of the user's days that the list names, which the model
     then makes again, and of the dates that are recomputed on purpose.
@@ -35,7 +40,7 @@
 {%- macro forget_days(days) -%}
     {%- if is_incremental() -%}
         delete from {{ this }}
-        where (user_id, date) in (select user_id, date from {{ days }}) or {{ is_to_recompute('date') }}
+        where {{ is_in_days(days) }} or {{ is_to_recompute('date') }}
     {%- endif -%}
 {%- endmacro -%}
 

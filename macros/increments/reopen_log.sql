@@ -11,7 +11,7 @@
                 from (
                     select user_id as returned_user_id, last_screen_at
                     from {{ session_parts }}
-                    where (user_id, date) in (select user_id, date from {{ days_touched }})
+                    where {{ is_in_days(days_touched) }}
                 ) as returns
                 where returned_user_id = user_id and last_screen_at > last_event_at
             )

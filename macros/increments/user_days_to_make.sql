@@ -20,7 +20,7 @@ going_on as (
         {{ started_at }} as started_at,
         min(date) as first_date
     from {{ this }}
-    where (user_id, date) in (select user_id, date from days_listed)
+    where {{ is_in_days('days_listed') }}
     group by user_id, {{ started_at }}
 
 ),

@@ -16,13 +16,7 @@ days_of_views as (
         user_id,
         view_date as date
     from {{ ref('int_flyer_events_sequenced') }}
-    where
-        (user_id, date) in (
-            select
-                user_id,
-                date
-            from days_touched
-        )
+    where {{ is_in_days('days_touched') }}
 
 ),
 
@@ -32,13 +26,7 @@ days_of_sessions as (
         user_id,
         session_date as date
     from {{ ref('int_flyer_session_parts') }}
-    where
-        (user_id, date) in (
-            select
-                user_id,
-                date
-            from days_touched
-        )
+    where {{ is_in_days('days_touched') }}
 
 )
 

@@ -17,7 +17,7 @@
 {%- set max_gap_micros = var('max_gap_secs') ~ '000000' -%}
 {%- set timeout_micros = var('inactivity_timeout_secs') ~ '000000' -%}
 {#- A CTE that is read more than once is kept in memory whole: all of staging is better read again. #}
-{%- set events_read = 'screen_events' if is_incremental() else ref('stg_flyer_app__events') -%}
+{%- set known_events = 'screen_events' if is_incremental() else ref('stg_flyer_app__events') -%}
 
 with
 {% if is_incremental() %}
@@ -47,7 +47,7 @@ users as (
     select
         user_id,
         row_number() over (order by user_id) as user_number
-    from (select distinct user_id from {{ events_read }}) as known_users
+    from (select distinct user_id from {{ known_events }}) as known_users
 
 ),
 
@@ -83,7 +83,7 @@ kinds as (
             role,
             flyer_id,
             merchant_id
-        from {{ events_read }}
+        from {{ known_events }}
     ) as known_kinds
 
 ),

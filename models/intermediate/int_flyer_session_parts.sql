@@ -30,14 +30,7 @@ events as (
         end as shows_flyer
     from {{ ref('stg_flyer_app__events') }}
     {%- if is_incremental() %}
-        where
-            (user_id, date) in (
-                select
-                    user_id,
-                    date
-                from days_read
-                where is_touched = 1
-            )
+        where {{ is_in_days('days_read where is_touched = 1') }}
     {%- endif %}
 
 ),
@@ -86,14 +79,7 @@ stretches as (
             0 as is_touched,
             session_started_at
         from {{ this }}
-        where
-            (user_id, date) in (
-                select
-                    user_id,
-                    date
-                from days_read
-                where is_touched = 0
-            )
+        where {{ is_in_days('days_read where is_touched = 0') }}
     {%- endif %}
 
 ),

@@ -9,13 +9,7 @@ session_parts as (
 
     select * from {{ ref('int_flyer_session_parts') }}
     {%- if is_incremental() %}
-        where
-            (user_id, session_date) in (
-                select
-                    user_id,
-                    date
-                from {{ ref('int_flyer_days_affected') }}
-            )
+        where {{ is_in_days(ref('int_flyer_days_affected'), 'session_date') }}
     {%- endif %}
 
 ),

@@ -12,13 +12,7 @@ flyer_events as (
 
     select * from {{ ref('int_flyer_events_sequenced') }}
     {%- if is_incremental() %}
-        where
-            (user_id, view_date) in (
-                select
-                    user_id,
-                    date
-                from {{ ref('int_flyer_days_affected') }}
-            )
+        where {{ is_in_days(ref('int_flyer_days_affected'), 'view_date') }}
     {%- endif %}
 
 ),

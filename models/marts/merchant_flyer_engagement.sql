@@ -4,24 +4,12 @@
 ) }}
 
 with
-{% if is_incremental() %}
-    days_affected as (
 
-        select * from {{ ref('int_flyer_days_affected') }}
-
-    ),
-{% endif %}
 flyer_events as (
 
     select * from {{ ref('int_flyer_events_sequenced') }}
     {%- if is_incremental() %}
-        where
-            (user_id, date) in (
-                select
-                    user_id,
-                    date
-                from days_affected
-            )
+        where {{ is_in_days(ref('int_flyer_days_affected')) }}
     {%- endif %}
 
 ),
@@ -30,13 +18,7 @@ flyer_views as (
 
     select * from {{ ref('int_flyer_views') }}
     {%- if is_incremental() %}
-        where
-            (user_id, date) in (
-                select
-                    user_id,
-                    date
-                from days_affected
-            )
+        where {{ is_in_days(ref('int_flyer_days_affected')) }}
     {%- endif %}
 
 ),
