@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OLD_DUCKDB := $(VENV)/duckdb-oldest
 DBT := $(BIN)/dbt
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-strip-extras
 export DBT_PROJECT_DIR := $(CURDIR)
 export DBT_PROFILES_DIR := $(CURDIR)
@@ -43,13 +44,13 @@ lint: $(VENV)/.dev ## style of SQL and Python, types, conventions; a build of th
 	$(BIN)/sqlfluff lint --disable-progress-bar models tests analyses
 
 unit: $(VENV)/.dev ## the tests, on the locked DuckDB and on the oldest that is supported
-	$(BIN)/python -m pytest
-	PYTHONPATH=$(CURDIR)/$(OLD_DUCKDB) $(BIN)/python -m pytest tests/python --draws=1 -k 'not killed' --ignore tests/python/test_generate.py
+	$(PYTEST)
+	PYTHONPATH=$(CURDIR)/$(OLD_DUCKDB) $(PYTEST) tests/python --draws=1 -k 'not killed' --ignore tests/python/test_generate.py
 
 draws: DRAWS ?= 50
 draws: SEED ?= 1000
 draws: $(VENV)/.dev ## increments against full refreshes, at length: make draws DRAWS=200 SEED=7
-	$(BIN)/python -m pytest tests/python/test_increments.py -k any_loads_equal --draws $(DRAWS) --first-seed $(SEED)
+	$(PYTEST) tests/python/test_increments.py -k any_loads_equal --draws $(DRAWS) --first-seed $(SEED)
 
 bench: EVENTS ?= 1000000 10000000
 bench: $(VENV)/.bench ## time and memory beside three rivals: make bench EVENTS=100000000
