@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +68,12 @@ class Level:
         return [piece.text for piece in self.pieces]
 
     @cached_property
-    def head(self) -> list[Piece]:
-        return self.parent.pieces[max(0, self.place - HEAD) : self.place] if self.parent else []
+    def view(self) -> "View":
+        return View(self, self.pieces)
+
+    @cached_property
+    def whole_view(self) -> "View":
+        return View(self, list(self.deep()))
 
     def deep(self) -> Iterator[Piece]:
         """All tokens, those in inner parentheses too."""
@@ -78,9 +83,43 @@ class Level:
             else:
                 yield piece
 
-    @property
+    @cached_property
     def is_query(self) -> bool:
         return "select" in self.words
+
+    @cached_property
+    def tables(self) -> set[str]:
+        """Names by which a query's own tables can be called."""
+        names = set()
+        is_from = False
+        for number, word in enumerate(self.words):
+            before = self.words[number - 1] if number else ""
+            if before in ("from", "join", "update", "into") or (is_from and before == ","):
+                alias = self.words[number + 1 : number + 3]
+                alias = alias[1:] if alias[:1] == ["as"] else alias[:1]
+                names |= {name.strip('"') for name in (word.rpartition(".")[2], *alias)}
+            if word in ("from", "where", "select", "on", "group by", "order by"):
+                is_from = word == "from"
+        return names
+
+
+class View:
+    """A level as rules over text see it, with the tokens before its parenthesis."""
+
+    def __init__(self, level: Level, pieces: list[Piece]) -> None:
+        head = level.parent.pieces[max(0, level.place - HEAD) : level.place] if level.parent else []
+        # A head that is cut off begins no statement.
+        cut = [Piece("…", 0, 0)] if level.place > HEAD else []
+        self.head = [piece.text for piece in head]
+        self.text = " ".join(piece.text for piece in (*cut, *head, *pieces))
+        self._pieces = [*cut, *head, *pieces]
+        lengths = (len(piece.text) + 1 for piece in self._pieces)
+        self._starts = [0, *accumulate(lengths)]
+
+    def hit(self, start: int, end: int) -> "Hit":
+        """From offsets in the text to offsets in the SQL."""
+        first, last = bisect_right(self._starts, start) - 1, bisect_right(self._starts, end - 1) - 1
+        return Hit(self._pieces[first].start, self._pieces[last].end)
 
 
 @dataclass(frozen=True)
@@ -106,11 +145,13 @@ def lint(sql: str, file: str = "<sql>") -> list[Finding]:
     Raises ValueError, naming the file, where a string or comment has no end.
     """
     try:
-        tokens = Redshift.Tokenizer().tokenize(sql)
+        # The tokenizer takes two of a driver's parameters, ($1,$2), for the quotes of a text.
+        tokens = Redshift.Tokenizer().tokenize(re.sub(r"\$(?=\d)", "@", sql))
     except TokenError as error:
         raise ValueError(f"{file}: this is no SQL: {error}") from error
     found: dict[tuple[str, int], Finding] = {}
-    for level in _levels(_pieces(sql, tokens)):
+    statements = (levels for levels in _statements(_pieces(sql, tokens)) if not _is_of_catalog(levels[-1]))
+    for level in (level for statement in statements for level in statement):
         for rule in RULES:
             for hit in rule.find(level):
                 line, column = sql.count("\n", 0, hit.start) + 1, hit.start - sql.rfind("\n", 0, hit.start)
@@ -142,12 +183,15 @@ def _pieces(sql: str, tokens: list[Token]) -> Iterator[Piece]:
         start = None
 
 
-def _levels(pieces: Iterator[Piece]) -> list[Level]:
-    """All levels of parentheses, the outermost last."""
-    levels = []
+def _statements(pieces: Iterator[Piece]) -> Iterator[list[Level]]:
+    """All levels of parentheses of each statement, the outermost last."""
+    levels: list[Level] = []
     level = Level()
     for piece in pieces:
-        if piece.text == "(":
+        if piece.text == ";" and not level.parent:
+            yield [*levels, level]
+            levels, level = [], Level()
+        elif piece.text == "(":
             inner = Level(level, len(level.pieces), [piece])
             level.pieces.append(Piece(HIDDEN, piece.start, piece.end, inner))
             level = inner
@@ -162,7 +206,15 @@ def _levels(pieces: Iterator[Piece]) -> list[Level]:
     while level.parent:
         levels.append(level)
         level = level.parent
-    return [*levels, level]
+    yield [*levels, level]
+
+
+def _is_of_catalog(statement: Level) -> bool:
+    """Whether it reads the catalog and nothing else: that is PostgreSQL's business, and runs on the leader node."""
+    words = [piece.text for piece in statement.deep()]
+    ctes = {name for name, *rest in zip(words, words[1:], words[2:], strict=False) if rest == ["as", "("]}
+    tables = {name for word, name in pairwise(words) if word in ("from", "join")} - ctes - {"("}
+    return words[:1] in (["select"], ["with"]) and bool(tables) and all(CATALOG.match(table) for table in tables)
 
 
 # ---------- rules over text
@@ -172,19 +224,9 @@ def _by_text(pattern: str, whole: bool) -> Callable[[Level], Iterator[Hit]]:
     expression = re.compile(rf"(?<!\S)(?:{pattern.replace('{type}', TYPE)})(?!\S)")
 
     def find(level: Level) -> Iterator[Hit]:
-        pieces = [*level.head, *(level.deep() if whole else level.pieces)]
-        # A head that is cut off begins no statement.
-        cut = bool(level.parent and level.place > HEAD)
-        if cut:
-            pieces.insert(0, Piece("…", 0, 0))
-        starts = []
-        text = ""
-        for piece in pieces:
-            starts.append(len(text))
-            text += piece.text + " "
-        for match in expression.finditer(text.rstrip()):
-            start, end = match.span("at") if match.groupdict().get("at") else match.span()
-            yield Hit(pieces[bisect_right(starts, start) - 1].start, pieces[bisect_right(starts, end - 1) - 1].end)
+        view = level.whole_view if whole else level.view
+        for match in expression.finditer(view.text):
+            yield view.hit(*(match.span("at") if match.groupdict().get("at") else match.span()))
 
     return find
 
@@ -220,32 +262,24 @@ def _unknown_function(level: Level) -> Iterator[Hit]:
 
 
 def _leader_node(level: Level) -> Iterator[Hit]:
-    outermost = level
-    while outermost.parent:
-        outermost = outermost.parent
-    words = [piece.text for piece in outermost.deep()]
-    tables = [name for word, name in zip(words, words[1:], strict=False) if word in ("from", "join") and name != "("]
-    if tables and all(CATALOG.match(table) for table in tables):
-        return
     for number, name in _calls(level):
         if name in FUNCTIONS["leader_node"]:
             yield Hit(level.pieces[number].start, level.pieces[number].end, FUNCTIONS["leader_node"][name])
 
 
 def _reserved_name(level: Level) -> Iterator[Hit]:
-    words = [*(piece.text for piece in level.head[-1:]), *level.words]
-    shift = len(words) - len(level.words)
-    for number, word in enumerate(level.words):
-        before = words[number + shift - 1] if number + shift else ""
-        is_alias = before == "as" and words[0] != "cast" and word in RESERVED["as_aliases"]
-        is_name = before != "encode" and any(part in RESERVED["as_names"] for part in word.split("."))
+    is_cast = level.view.head[-1:] in (["cast"], ["try_cast"])
+    for number, piece in enumerate(level.pieces):
+        before = level.words[number - 1] if number else ""
+        is_alias = before == "as" and not is_cast and piece.text in RESERVED["as_aliases"]
+        is_name = before != "encode" and any(part in RESERVED["as_names"] for part in piece.text.split("."))
         if is_alias or is_name:
-            yield Hit(level.pieces[number].start, level.pieces[number].end, f'"{word}", or another name')
+            yield Hit(piece.start, piece.end, f'"{piece.text}", or another name')
 
 
 def _long_name(level: Level) -> Iterator[Hit]:
     for piece in level.pieces:
-        if not piece.text.startswith("'") and any(len(part.encode()) > 127 for part in re.split(r'["."]', piece.text)):
+        if piece.text[0] not in "'$" and any(len(part.encode()) > 127 for part in re.split(r'["."]', piece.text)):
             yield Hit(piece.start, piece.end)
 
 
@@ -299,21 +333,6 @@ def _columns(piece: Piece, following: list[str]) -> Iterator[Piece]:
                 yield from _columns(inner, words[number + 1 : number + 2])
 
 
-def _tables(level: Level) -> set[str]:
-    """Names by which a query's own tables can be called."""
-    names = set()
-    is_from = False
-    for number, word in enumerate(level.words):
-        before = level.words[number - 1] if number else ""
-        if before in ("from", "join", "update", "into") or (is_from and before == ","):
-            alias = level.words[number + 1 : number + 3]
-            names |= {word.rpartition(".")[2].strip('"')}
-            names |= {name.strip('"') for name in alias[1:] if alias[0] == "as"} | {name for name in alias[:1] if _is_name(name)}
-        if word in ("from", "where", "select", "on", "group by", "order by"):
-            is_from = word == "from"
-    return names
-
-
 def _outer_columns(level: Level) -> Iterator[tuple[Piece, int, list[str]]]:
     """A query's columns of tables further out, how many queries further, and the words around each."""
     if not level.parent or not level.is_query:
@@ -324,11 +343,11 @@ def _outer_columns(level: Level) -> Iterator[tuple[Piece, int, list[str]]]:
             if piece.inner and not piece.inner.is_query:
                 yield from look(piece.inner)
             table = piece.text.split(".")[0].strip('"')
-            if re.fullmatch(r'"?\w+"?\."?\w+"?', piece.text) and table not in _tables(level):
+            if re.fullmatch(r'"?\w+"?\."?\w+"?', piece.text) and table not in level.tables:
                 outer, distance = level.parent, 0
                 while outer:
                     distance += outer.is_query or outer.parent is None
-                    if table in _tables(outer):
+                    if table in outer.tables:
                         yield piece, distance, here.words[max(0, number - 1) : number + 2]
                         break
                     outer = outer.parent
