@@ -22,9 +22,7 @@ HERE = Path(__file__).parent
 HIDDEN = "(…)"
 # As many tokens before a parenthesis as it takes to see `sum (…) ignore nulls over (`.
 HEAD = 5
-TYPE = (
-    r"(?:(?:^|(?<=\s)):: |cast \( (?:.* )?as |table (?:if not exists )?\S+ \( (?:.* , )?(?:\S+ )|add column \S+ )"
-)
+TYPE = r"(?::: |cast \( (?:.* )?as |add column \S+ )"
 CATALOG = re.compile(r"(?:pg_|svv_|svl_|stv_|stl_|sys_|information_schema\.|\"?pg_catalog\"?\.)")
 
 
@@ -111,6 +109,8 @@ class View:
         # A head that is cut off begins no statement.
         cut = [Piece("…", 0, 0)] if level.place > HEAD else []
         self.head = [piece.text for piece in head]
+        if self.head[-2:-1] in (["table"], ["exists"]):
+            pieces = list(_with_casts(pieces))
         self.text = " ".join(piece.text for piece in (*cut, *head, *pieces))
         self._pieces = [*cut, *head, *pieces]
         lengths = (len(piece.text) + 1 for piece in self._pieces)
@@ -120,6 +120,16 @@ class View:
         """From offsets in the text to offsets in the SQL."""
         first, last = bisect_right(self._starts, start) - 1, bisect_right(self._starts, end - 1) - 1
         return Hit(self._pieces[first].start, self._pieces[last].end)
+
+
+def _with_casts(columns: list[Piece]) -> Iterator[Piece]:
+    """A table's columns with their types as if they were cast to them, `( a :: bigint , b :: text )`."""
+    before = ""
+    for piece in columns:
+        yield piece
+        if before in ("(", ","):
+            yield Piece("::", piece.start, piece.end)
+        before = piece.text
 
 
 @dataclass(frozen=True)
