@@ -176,7 +176,7 @@ def call_sysdate(parts: list[Token]) -> list[Token]:
 # ---------- statements
 
 
-def first_words(parts: list[Token]) -> str:
+def statement_words(parts: list[Token]) -> str:
     """The statement in lower case without blanks and comments, as far as it is words."""
     found = []
     for token in without_blanks(parts):
@@ -188,7 +188,7 @@ def first_words(parts: list[Token]) -> str:
 
 def name_session_parameters(parts: list[Token]) -> list[Token]:
     """PostgreSQL takes parameters that it does not know with a prefix only."""
-    words = first_words(parts).split()
+    words = statement_words(parts).split()
     if not words or words[0] not in ("set", "reset", "show"):
         return parts
     known = ("query_group", "wlm_query_slot_count", "enable_result_cache_for_session")
@@ -197,7 +197,7 @@ def name_session_parameters(parts: list[Token]) -> list[Token]:
 
 def drop_late_binding(parts: list[Token]) -> list[Token]:
     """A view that names no schema is bound here all the same."""
-    if not first_words(parts).startswith("create") or "view" not in first_words(parts).split()[:4]:
+    if not statement_words(parts).startswith("create") or "view" not in statement_words(parts).split()[:4]:
         return parts
     for place in range(len(parts)):
         if behind := following(parts, place, "with no schema binding"):
@@ -207,7 +207,7 @@ def drop_late_binding(parts: list[Token]) -> list[Token]:
 
 def grant_to_names(parts: list[Token]) -> list[Token]:
     """``grant ... to role x, group y`` becomes ``grant ... to x, y``: roles, groups and users are one here."""
-    if not first_words(parts).startswith(("grant", "revoke")):
+    if not statement_words(parts).startswith(("grant", "revoke")):
         return parts
     found = list(parts)
     for place, token in enumerate(parts):
@@ -321,7 +321,7 @@ def query_with(keys: list[str], query: list[Token]) -> list[Token]:
 
 def size_added_columns(parts: list[Token]) -> list[Token]:
     """``alter table x add column y varchar``: the type with the length that Redshift gives it."""
-    if not first_words(parts).startswith("alter table"):
+    if not statement_words(parts).startswith("alter table"):
         return parts
     for place in range(len(parts)):
         if behind := following(parts, place, "add column"):

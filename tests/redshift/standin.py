@@ -69,8 +69,9 @@ class Standin:
         self._proxy.stop()
         self._server.stop()
 
-    def create_database(self, name: str) -> None:
-        self._server.execute("postgres", f'create database "{name}" template {TEMPLATE} owner {USER} strategy file_copy')
+    def create_database(self, name: str, template: str = TEMPLATE) -> None:
+        """Make a database, or a copy of one to which nobody is connected."""
+        self._server.execute("postgres", f'create database "{name}" template "{template}" owner {USER} strategy file_copy')
 
     def drop_database(self, name: str) -> None:
         self._server.execute("postgres", f'drop database if exists "{name}" with (force)')
