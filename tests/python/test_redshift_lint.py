@@ -18,7 +18,7 @@ def findings_of(statements: list[str]) -> list[Finding]:
 
     Those of unit tests are dbt's own: it takes the types of their rows from PostgreSQL, which knows less of them.
     """
-    distinct = {}
+    distinct: dict[str, tuple[str, str]] = {}
     for sql in statements:
         comment = DBT_COMMENT.match(sql)
         node = comment["node"] if comment else "dbt"
@@ -35,7 +35,8 @@ def test_what_is_sent_to_redshift(redshift: RedshiftProject) -> None:
             redshift.dbt("run")
         sent = redshift.standin.statements_of(REDSHIFT_DATABASE)
     assert [words for words in STATEMENTS_OF_A_BUILD if not any(words in sql for sql in sent)] == []
-    assert "\n".join(map(str, findings_of(sent))) == ""
+    findings = findings_of(sent)
+    assert not findings, "\n".join(map(str, findings))
 
 
 def test_what_compiles_for_redshift(redshift: RedshiftProject, tmp_path: Path) -> None:
@@ -44,7 +45,7 @@ def test_what_compiles_for_redshift(redshift: RedshiftProject, tmp_path: Path) -
     files = sorted((tmp_path / "compiled").rglob("*.sql"))
     assert {"analyses", "models", "tests"} < {part for file in files for part in file.parts}
     findings = [finding for file in files for finding in lint(file.read_text(), str(file.relative_to(tmp_path)))]
-    assert "\n".join(map(str, findings)) == ""
+    assert not findings, "\n".join(map(str, findings))
 
 
 def test_a_finding_names_the_node_that_sent_it() -> None:

@@ -49,7 +49,8 @@ def _reserved_name(level: Level) -> Iterator[Hit]:
     for number, piece in enumerate(level.pieces):
         before = level.words[number - 1] if number else ""
         is_alias = before == "as" and not is_cast and piece.text in RESERVED["as_aliases"]
-        is_name = before != "encode" and any(part in RESERVED["as_names"] for part in piece.text.split("."))
+        is_option = before == "encode" or before.isdigit()  # vacuum t to 99 percent
+        is_name = not is_option and any(part in RESERVED["as_names"] for part in piece.text.split("."))
         if is_alias or is_name:
             yield Hit(piece.start, piece.end, f'"{piece.text}", or another name')
 
