@@ -6,9 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
+from typing import Any, ClassVar
 
 from sqlglot.dialects.redshift import Redshift
 from sqlglot.errors import TokenError
+
+
+class Tokenizer(Redshift.Tokenizer):
+    COMMANDS: ClassVar[set[Any]] = set()
+    """The statements that are not read on: none."""
+
 
 HIDDEN = "(…)"
 # As many tokens before a parenthesis as it takes to see `sum (…) ignore nulls over (`.
@@ -118,7 +125,7 @@ def _pieces(sql: str) -> Iterator[Piece]:
     """One piece for each token, or for several where dots join them to one name."""
     try:
         # The tokenizer takes two of a driver's parameters, ($1,$2), for the quotes of a text.
-        tokens = Redshift.Tokenizer().tokenize(re.sub(r"\$(?=\d)", "@", sql))
+        tokens = Tokenizer().tokenize(re.sub(r"\$(?=\d)", "@", sql))
     except TokenError as error:
         raise ValueError(f"this is no SQL: {error}") from error
     start = end = None

@@ -19,7 +19,7 @@ REDSHIFTS_OWN = [
     "create external schema k from msk iam_role 'r' authentication none uri 'b:9092'",
     'create materialized view v auto refresh yes as select json_parse(kafka_value) as a from k."t" where'
     " can_json_parse(kafka_value)",
-    "create rls policy p with (a varchar(99)) as m using (m.a in (select r.a from u as r where user_is_member_of(r.b)))",
+    "create rls policy p with (a varchar(99)) as m using (m.a in (select r.a from u as r where user_is_member_of(b)))",
     "attach rls policy p on t to role r",
     "alter default privileges in schema s grant select on tables to role r",
     "create table t (a bigint identity(1, 1), b super) diststyle key distkey (a) compound sortkey (a, b)",
@@ -27,7 +27,7 @@ REDSHIFTS_OWN = [
     "create view v as (select a from t) with no schema binding",
     "call p(1)",
     "select a.b::varchar(256) as c from t",
-    "merge into t using u on t.a = u.a when matched then update set b = u.b when not matched then insert (a) values (1)",
+    "merge into t using u on t.a = u.a when matched then delete when not matched then insert (a) values (1)",
     "vacuum full t to 99 percent",
     "create function f(int) returns int stable as $$ select $1 + 1 $$ language sql",
 ]
@@ -87,7 +87,9 @@ def test_a_name_that_is_another_functions_says_which() -> None:
 
 
 def test_all_findings_of_all_statements_are_listed_in_order() -> None:
-    assert found("select now() from t; select a / b from t where c ilike any ('x'); update t set a = 1 limit 2") == [
+    assert found(
+        "explain select now() from t; select a / b from t where c ilike any ('x'); update t set a = 1 limit 2"
+    ) == [
         "leader-node",
         "division",
         "like-any",
