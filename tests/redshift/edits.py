@@ -124,7 +124,7 @@ def quote_dateparts(parts: list[Token]) -> list[Token]:
 
 
 def name_null_treatment(parts: list[Token]) -> list[Token]:
-    """``last_value(x ignore nulls) over`` becomes ``last_value_ignore_nulls(x) over``, an aggregate of bootstrap.pgsql."""
+    """``last_value(x ignore nulls) over`` becomes ``last_value_ignore_nulls(x) over``, an aggregate of ours."""
     found = list(parts)
     for place, token in enumerate(parts):
         if token.word not in ("first_value", "last_value", "nth_value", "lag", "lead"):
