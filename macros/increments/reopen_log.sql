@@ -6,13 +6,11 @@
     {%- if is_incremental() -%}
         update {{ this }} set end_reason = 'idle'
         from (
-            select user_id, max(last_screen_at) as last_screen_at
+            select user_id as returned_user_id, max(last_screen_at) as returned_at
             from {{ session_parts }}
             where {{ is_in_days(days_touched) }}
             group by user_id
         ) as returns
-        where {{ this }}.end_reason = 'end_of_log'
-            and {{ this }}.user_id = returns.user_id
-            and {{ this }}.last_event_at < returns.last_screen_at
+        where end_reason = 'end_of_log' and user_id = returned_user_id and last_event_at < returned_at
     {%- endif -%}
 {%- endmacro -%}

@@ -112,9 +112,10 @@ class Project:
         }
 
     def start_over(self) -> None:
-        """Go on with an empty database."""
+        """Go on with a database whose raw tables are empty."""
         self.disconnect()
         self.database.unlink(missing_ok=True)
+        self.dbt("run", "--select", "base_flyer_app__events")
 
     def insert_raw(self, file: Path) -> None:
         """Fill ``raw.flyer_events`` from a CSV file of its columns without a header; what is empty is null."""
@@ -164,12 +165,16 @@ class RedshiftProject(Project):
         }
 
     def start_over(self) -> None:
-        """Go on with a database that holds the seeds alone."""
+        """Go on with a database of the seeds and empty raw tables."""
         self.standin.drop_database(REDSHIFT_DATABASE)
         self.standin.create_database(REDSHIFT_DATABASE, SEEDED_DATABASE)
 
     def insert_raw(self, file: Path) -> None:
-        with closing(self.standin.connect(REDSHIFT_DATABASE)) as connection, connection.cursor() as cursor, file.open() as rows:
+        with (
+            closing(self.standin.connect(REDSHIFT_DATABASE)) as connection,
+            connection.cursor() as cursor,
+            file.open() as rows,
+        ):
             cursor.copy_expert("copy raw.flyer_events from stdin with (format csv)", rows)
 
     def disconnect(self) -> None:

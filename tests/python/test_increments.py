@@ -97,10 +97,6 @@ class Loads:
         # dbt's files about the run take a fifth of its time
         self.project.dbt("--no-write-json", "run", *self.options)
 
-    def start(self) -> None:
-        self.project.start_over()
-        self.project.dbt("run", "--select", "base_flyer_app__events")
-
     def add(self, load: int, deliveries: Iterable[Delivery]) -> None:
         """Write ``deliveries`` to the raw table as load number ``load``."""
         file = self.project.folder / "load.csv"
@@ -116,7 +112,7 @@ class Loads:
 
     def differences(self, deliveries: list[Delivery]) -> dict[str, list[str]]:
         """Load and run one after the other, then refresh in full; per user what differs, in words."""
-        self.start()
+        self.project.start_over()
         for load in range(LOADS):
             self.add(load, (row for row in deliveries if row.load == load))
             self.run()
@@ -245,7 +241,7 @@ def first_loads(loads: Loads, seed: int = 1, users: int = 60) -> list[Delivery]:
     """Load and build all loads but the last, and return the deliveries of that one."""
     draw = random.Random(seed)
     deliveries = [row for number in range(users) for row in draw_user(f"user {number}", draw)]
-    loads.start()
+    loads.project.start_over()
     loads.add(0, (row for row in deliveries if row.load < LOADS - 1))
     loads.run()
     return [row for row in deliveries if row.load == LOADS - 1]

@@ -43,7 +43,10 @@ def copy_locally(sql: str, buckets: Mapping[str, Path], scratch: Path) -> str:
     prepared = scratch / f"copy-{abs(hash((sql, *files)))}.txt"
     count = write_for_postgresql(prepared, (row for file in files for row in read(file, columns)))
     prepared.chmod(0o644)
-    statements = [f"{where} from {quoted(str(prepared))}", f"perform set_config('redshift.last_copy_count', '{count}', false)"]
+    statements = [
+        f"{where} from {quoted(str(prepared))}",
+        f"perform set_config('redshift.last_copy_count', '{count}', false)",
+    ]
     return f"do $copy$ begin {'; '.join(statements)}; end $copy$"
 
 
@@ -99,7 +102,9 @@ def read_csv(file: Path, columns: list[str], is_gzip: bool, skipped: int) -> Ite
         for number, fields in enumerate(csv.reader(text)):
             if number >= skipped and fields:
                 if columns and len(fields) != len(columns):
-                    raise RefusedError(f"{file.name}, line {number + 1}: {len(fields)} fields for {len(columns)} columns")
+                    raise RefusedError(
+                        f"{file.name}, line {number + 1}: {len(fields)} fields for {len(columns)} columns"
+                    )
                 yield tuple(fields)
 
 
@@ -130,7 +135,13 @@ def as_text(value: Any) -> str | None:
         return str(value).lower()
     if isinstance(value, (dict, list)):
         return json.dumps(value, separators=(",", ":"))
-    return value.isoformat(sep=" ") if isinstance(value, datetime) else str(value) if isinstance(value, date) else f"{value}"
+    return (
+        value.isoformat(sep=" ")
+        if isinstance(value, datetime)
+        else str(value)
+        if isinstance(value, date)
+        else f"{value}"
+    )
 
 
 def write_for_postgresql(file: Path, rows: Iterable[Row]) -> int:

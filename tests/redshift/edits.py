@@ -124,7 +124,7 @@ def quote_dateparts(parts: list[Token]) -> list[Token]:
 
 
 def name_null_treatment(parts: list[Token]) -> list[Token]:
-    """``last_value(x ignore nulls) over`` becomes ``last_value_ignore_nulls(x) over``, an aggregate of bootstrap.pgsql."""
+    """``last_value(x ignore nulls) over`` becomes ``last_value_ignore_nulls(x) over``, an aggregate of ours."""
     found = list(parts)
     for place, token in enumerate(parts):
         if token.word not in ("first_value", "last_value", "nth_value", "lag", "lead"):
@@ -159,7 +159,7 @@ def order_inside_listagg(parts: list[Token]) -> list[Token]:
         if inside := following(parts, end + 1, "within group ("):
             behind = closing(parts, inside - 1) + 1
             order = [mark(" "), *parts[inside : behind - 1]]
-        separator_parts = separator[0] if separator else [Token(Kind.TEXT, "''")]
+        separator_parts = separator[0] if separator else [Token.of(Kind.TEXT, "''")]
         call_parts = [*value, mark("::text"), mark(","), *separator_parts, *order]
         parts = [*parts[:place], Token.of(Kind.WORD, "string_agg"), mark("("), *call_parts, mark(")"), *parts[behind:]]
     return parts
@@ -229,23 +229,23 @@ def make_plain_tables(parts: list[Token]) -> list[Token]:
     while following(parts, place, "."):
         place = skip_blanks(parts, following(parts, place, ".") or place) + 1
 
-    head, columns, names = parts[:place], list[Token](), list[str]()
+    head, columns, names = parts[:place], "", list[str]()
     if opening := following(parts, place, "("):
         place = closing(parts, opening - 1) + 1
         items = [without_blanks(item) for item in split_at_commas(parts[opening : place - 1])]
         kept = [plain_column(item) for item in items if not is_row_key(item)]
         names = [item[0].name for item in kept]
-        columns = [mark(" ("), *(token for item in kept for token in [*spaced(item), mark(", ")])][:-1] + [mark(")")]
+        columns = f" ({', '.join(map(spaced, kept))})"
     behind = place
     while behind < len(parts) and parts[behind].word not in ("as", ";"):
         behind += 1
     keys = key_columns(without_blanks(parts[place:behind]))
-    if parts[behind : behind + 1] and parts[behind].word == "as":
-        return [*head, *columns, mark(" "), *query_with(keys, parts[behind:])]
+    if behind < len(parts) and parts[behind].word == "as":
+        return [*head, mark(f"{columns} "), *query_with(keys, parts[behind:])]
     for key in keys:
         if key not in names:
-            raise RefusedError(f'column "{key}" named as key does not exist in the table\'s columns {", ".join(names)}')
-    return [*head, *columns, *parts[behind:]]
+            raise RefusedError(f'column "{key}" named as key does not exist in the table: {", ".join(names)}')
+    return [*head, mark(columns), *parts[behind:]]
 
 
 def is_row_key(item: list[Token]) -> bool:
@@ -283,7 +283,9 @@ def without_column_keys(rest: list[Token]) -> list[Token]:
         elif word in ("encode", "primary"):
             place += 2
         elif word == "references":
-            raise RefusedError("the stand-in reads foreign keys as table constraints only: foreign key (...) references")
+            raise RefusedError(
+                "the stand-in reads foreign keys as table constraints only: foreign key (...) references"
+            )
         else:
             kept.append(rest[place])
             place += 1
@@ -325,12 +327,12 @@ def size_added_columns(parts: list[Token]) -> list[Token]:
         return parts
     for place in range(len(parts)):
         if behind := following(parts, place, "add column"):
-            return [*parts[:behind], mark(" "), *spaced(plain_column(without_blanks(parts[behind:])))]
+            return [*parts[:behind], mark(" " + spaced(plain_column(without_blanks(parts[behind:]))))]
     return parts
 
 
-def spaced(item: list[Token]) -> list[Token]:
-    return [token for part in item for token in (part, mark(" "))][:-1]
+def spaced(item: list[Token]) -> str:
+    return " ".join(token.text for token in item)
 
 
 EDITS: tuple[Callable[[list[Token]], list[Token]], ...] = (

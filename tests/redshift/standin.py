@@ -71,7 +71,9 @@ class Standin:
 
     def create_database(self, name: str, template: str = TEMPLATE) -> None:
         """Make a database, or a copy of one to which nobody is connected."""
-        self._server.execute("postgres", f'create database "{name}" template "{template}" owner {USER} strategy file_copy')
+        self._server.execute(
+            "postgres", f'create database "{name}" template "{template}" owner {USER} strategy file_copy'
+        )
 
     def drop_database(self, name: str) -> None:
         self._server.execute("postgres", f'drop database if exists "{name}" with (force)')
