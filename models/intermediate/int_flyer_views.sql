@@ -42,7 +42,8 @@ views as (
         ) as items_opened,
         cast(sum(on_screen_secs) as decimal(18, 6)) as view_secs,
         max(view_end_reason) as end_reason,
-        max(case when view_went_to_other_merchant then 1 else 0 end) as went_to_other_merchant
+        max(case when view_went_to_other_merchant then 1 else 0 end)
+            as went_to_other_merchant
     from flyer_events
     group by
         user_id,
