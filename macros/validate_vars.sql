@@ -18,6 +18,9 @@
                 {{ stop_on_var(name, "a whole number of seconds from " ~ least ~ " to 86400 (a day)") }}
             {%- endif -%}
         {%- endfor -%}
+        {%- if var('min_readers') is not integer or var('min_readers') is boolean or var('min_readers') < 1 -%}
+            {{ stop_on_var('min_readers', "a whole number of people, 1 or more") }}
+        {%- endif -%}
         {%- set calendar_date = '(19|2[0-9])[0-9]{2}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])'
             ~ '|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8]))' -%}
         {%- if not modules.re.fullmatch(calendar_date, var('earliest_event_date') | string) -%}
@@ -43,6 +46,6 @@
 {%- macro vars_of_rows() -%}
     {{ return([
         'reporting_timezone', 'source_timezone', 'max_gap_secs', 'inactivity_timeout_secs', 'max_clock_skew_secs',
-        'earliest_event_date',
+        'earliest_event_date', 'min_readers',
     ]) }}
 {%- endmacro -%}

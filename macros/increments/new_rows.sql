@@ -33,6 +33,11 @@
     (user_id, {{ date }}) in (select user_id, date from {{ days }})
 {%- endmacro -%}
 
+{# SQL condition, whether a row is of a date on which any user's day is listed. #}
+{%- macro is_on_dates(days) -%}
+    date in (select date from {{ days }})
+{%- endmacro -%}
+
 {#
     Before an increment, in its transaction: takes out the rows of the user's days that the list names, which the model
     then makes again, and of the dates that are recomputed on purpose.
@@ -41,6 +46,14 @@
     {%- if is_incremental() -%}
         delete from {{ this }}
         where {{ is_in_days(days) }} or {{ is_to_recompute('date') }}
+    {%- endif -%}
+{%- endmacro -%}
+
+{# The same for a model whose rows are of all users together. #}
+{%- macro forget_dates(days) -%}
+    {%- if is_incremental() -%}
+        delete from {{ this }}
+        where {{ is_on_dates(days) }} or {{ is_to_recompute('date') }}
     {%- endif -%}
 {%- endmacro -%}
 

@@ -76,7 +76,8 @@ kinds as (
             when role = 'shows_flyer' and flyer_id is not null
                 then dense_rank() over (order by flyer_id, merchant_id)
             else 0
-        end as screen_number
+        end as screen_number,
+        dense_rank() over (order by merchant_id) as merchant_number
     from (
         select distinct
             event,
@@ -97,6 +98,7 @@ screens as (
         users.user_number,
         kinds.kind_number,
         kinds.screen_number,
+        kinds.merchant_number,
         kinds.event,
         events.event_at,
         events.date,
@@ -131,7 +133,11 @@ screens_with_neighbours as (
         lead(screen_number) over (
             partition by user_number
             {{ timeline }}
-        ) as next_screen_number
+        ) as next_screen_number,
+        lead(merchant_number) over (
+            partition by user_number
+            {{ timeline }}
+        ) as next_merchant_number
     from screens
 
 ),
@@ -195,6 +201,10 @@ flyer_events as (
         source_row,
         micros_on_screen,
         view_end_reason,
+        case
+            when view_end_reason = 'next_flyer'
+                then next_merchant_number <> merchant_number
+        end as view_went_to_other_merchant,
         case when starts_view = 1 then event_at end as view_started_at,
         case when starts_view = 1 then event end as view_started_with,
         case when starts_view = 1 then date end as view_date
@@ -213,6 +223,7 @@ flyer_events as (
             known.source_row,
             null as micros_on_screen,
             null as view_end_reason,
+            cast(null as boolean) as view_went_to_other_merchant,
             known.view_started_at,
             known.view_started_with,
             known.view_date
@@ -245,6 +256,7 @@ flyer_events_with_views as (
         source_row,
         micros_on_screen,
         view_end_reason,
+        view_went_to_other_merchant,
         {%- if is_incremental() %}
             is_touched,
         {%- endif %}
@@ -312,7 +324,8 @@ select
     events.view_started_at,
     events.view_started_with,
     events.view_date,
-    events.view_end_reason
+    events.view_end_reason,
+    events.view_went_to_other_merchant
 from flyer_events_with_gaps as events
 inner join users on events.user_number = users.user_number
 inner join kinds on events.kind_number = kinds.kind_number

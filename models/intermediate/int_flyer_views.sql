@@ -17,6 +17,13 @@ flyer_events as (
 
 ),
 
+item_events as (
+
+    select event from {{ ref('stg_flyer_app__event_types') }}
+    where counts_as = 'item'
+
+),
+
 -- Views of one user that start at the same instant differ in what they show, or
 -- in the event that started them.
 views as (
@@ -30,8 +37,13 @@ views as (
         max(event_at) as last_event_at,
         view_date as date,
         count(*) as events,
+        sum(
+            case when event in (select event from item_events) then 1 else 0 end
+        ) as items_opened,
         cast(sum(on_screen_secs) as decimal(18, 6)) as view_secs,
-        max(view_end_reason) as end_reason
+        max(view_end_reason) as end_reason,
+        max(case when view_went_to_other_merchant then 1 else 0 end)
+            as went_to_other_merchant
     from flyer_events
     group by
         user_id,
@@ -73,14 +85,18 @@ select
 
     ---------- measures
     views.events,
+    cast(views.items_opened as bigint) as items_opened,
     views.view_secs,
+
+    ---------- end
     case
         when
             views.end_reason = 'idle'
             and views.last_event_at >= last_screens.last_screen_at
             then 'end_of_log'
         else views.end_reason
-    end as end_reason
+    end as end_reason,
+    views.went_to_other_merchant = 1 as went_to_other_merchant
 from views
 inner join last_screens on views.user_id = last_screens.user_id
 {{ clustered_by('date') }}

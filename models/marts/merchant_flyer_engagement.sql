@@ -76,13 +76,13 @@ select
     date,
 
     ---------- measure 1: time spent
-    {{ rounded_secs('gap_secs') }} as total_time_spent_in_secs,
-    {{ rounded_secs('gap_secs', 'measured_gaps') }} as avg_time_spent_in_secs,
+    {{ rounded('gap_secs') }} as total_time_spent_in_secs,
+    {{ rounded('gap_secs', 'measured_gaps') }} as avg_time_spent_in_secs,
     measured_gaps,
 
     ---------- measure 2: view time
-    {{ rounded_secs('view_secs') }} as total_view_secs,
-    {{ rounded_secs('view_secs', 'measured_views') }} as avg_view_secs,
+    {{ rounded('view_secs') }} as total_view_secs,
+    {{ rounded('view_secs', 'measured_views') }} as avg_view_secs,
     measured_views,
     cast(views as bigint) as views
 from engagement

@@ -11,7 +11,7 @@ import csv
 import hashlib
 import math
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
@@ -19,11 +19,14 @@ from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from zoneinfo import ZoneInfo
 
 Value = Decimal | int | None
 UserKey = tuple[str, date]
 MerchantKey = tuple[str | None, str, str, date]
+DailyKey = tuple[str | None, str, date]
+HourlyKey = tuple[str | None, date, int | None]
 
 SHOWS_FLYER = "shows_flyer"
 LEAVES_FLYER = "leaves_flyer"
@@ -93,7 +96,10 @@ class Settings:
     inactivity_timeout_secs: int = 1800
     earliest_event_date: date = date(2000, 1, 1)
     max_clock_skew_secs: int = 300
+    min_readers: int = 5
     roles: Mapping[str, str] = field(default_factory=_default_roles)
+    items: frozenset[str] = frozenset({"item_open"})
+    favorites: frozenset[str] = frozenset({"favorite"})
 
     def __post_init__(self) -> None:
         unknown = set(self.roles.values()) - {SHOWS_FLYER, LEAVES_FLYER, NEUTRAL}
@@ -137,8 +143,10 @@ class View:
     started_with: str
     last_event_at_us: int
     events: int
+    items_opened: int
     view_secs: Decimal | None
     end_reason: str
+    went_to_other_merchant: bool
 
 
 @dataclass(frozen=True)
@@ -157,6 +165,8 @@ class Session:
 class Marts:
     user_daily: dict[UserKey, dict[str, Value]]
     merchant: dict[MerchantKey, dict[str, Value]]
+    merchant_daily: dict[DailyKey, dict[str, Value]]
+    merchant_hourly: dict[HourlyKey, dict[str, Value]]
     views: list[View]
     sessions: list[Session]
 
@@ -332,8 +342,16 @@ def _offset_us(wall: datetime, fold: int, zone: tzinfo) -> int:
 
 
 def _local_date(at_us: int, zone: tzinfo) -> date:
+    return _local_time(at_us, zone).date()
+
+
+def _local_hour(at_us: int, zone: tzinfo) -> int:
+    return _local_time(at_us, zone).hour
+
+
+def _local_time(at_us: int, zone: tzinfo) -> datetime:
     instant = (EPOCH + timedelta(microseconds=at_us)).replace(tzinfo=UTC)
-    return instant.astimezone(zone).date()
+    return instant.astimezone(zone)
 
 
 def _order(event: Event) -> tuple[object, ...]:
@@ -412,9 +430,24 @@ def measure(events: Iterable[Event], settings: Settings) -> Marts:
         if tally is not None:
             tally.sessions += 1
 
+    cells: dict[DailyKey, list[tuple[View, int | None]]] = defaultdict(list)
+    for view, micros in views:
+        cells[view.merchant_id, view.flyer_id, view.date].append((view, micros))
+    favorites: Counter[tuple[str | None, date]] = Counter(
+        (event.merchant_id, event.date)
+        for user_events in by_user.values()
+        for event in user_events
+        if event.event in settings.favorites
+    )
+
     return Marts(
         user_daily={key: _user_columns(tally) for key, tally in users.items()},
         merchant={key: _merchant_columns(tally) for key, tally in merchants.items()},
+        merchant_daily={
+            key: _daily_columns(cell, 0 if key[0] is None else favorites[key[0], key[2]], settings.min_readers)
+            for key, cell in cells.items()
+        },
+        merchant_hourly=_hours(cells, settings),
         views=[view for view, _ in views],
         sessions=sessions,
     )
@@ -452,6 +485,7 @@ def _views(ordered: list[Event], settings: Settings) -> Iterator[tuple[View, int
 
     first: Event | None = None  # the first event of the view that is open
     count = 0
+    items = 0
     micros: int | None = None
 
     for index, event in enumerate(screens):
@@ -461,8 +495,9 @@ def _views(ordered: list[Event], settings: Settings) -> Iterator[tuple[View, int
             continue  # the view before it was closed when this was `then`
 
         if first is None:
-            first, count, micros = event, 0, None
+            first, count, items, micros = event, 0, 0, None
         count += 1
+        items += event.event in settings.items
 
         if then is None:
             end_reason = END_OF_LOG
@@ -488,8 +523,12 @@ def _views(ordered: list[Event], settings: Settings) -> Iterator[tuple[View, int
             started_with=first.event,
             last_event_at_us=event.at_us,
             events=count,
+            items_opened=items,
             view_secs=None if micros is None else Decimal(micros).scaleb(-6),
             end_reason=end_reason,
+            went_to_other_merchant=end_reason == NEXT_FLYER
+            and then is not None
+            and then.merchant_id != event.merchant_id,
         )
         yield view, micros
         first = None
@@ -535,6 +574,65 @@ def _merchant_columns(tally: _Tally) -> dict[str, Value]:
         "measured_views": tally.measured_views,
         "views": tally.views,
     }
+
+
+def _readers(views: Iterable[View]) -> int:
+    return len({view.user_id for view in views})
+
+
+def _daily_columns(cell: list[tuple[View, int | None]], favorites: int, min_readers: int) -> dict[str, Value]:
+    views = [view for view, _ in cell]
+    measured = [(view, micros) for view, micros in cell if micros is not None]
+    lengths = sorted(micros for _, micros in measured)
+    columns: dict[str, Value] = {"is_suppressed": _readers(views) < min_readers} | dict.fromkeys(
+        (
+            "readers", "views", "measured_views", "total_view_secs", "avg_view_secs", "median_view_secs",
+            "items_opened", "views_to_other_merchants", "share_to_other_merchants", "merchant_favorites",
+        )
+    )  # fmt: skip
+    if not columns["is_suppressed"]:
+        elsewhere = sum(view.went_to_other_merchant for view in views)
+        columns |= {
+            "readers": _readers(views),
+            "views": len(views),
+            "measured_views": len(measured),
+            "items_opened": sum(view.items_opened for view in views),
+            "views_to_other_merchants": elsewhere,
+            "share_to_other_merchants": Decimal(
+                math.floor(Fraction(elsewhere, len(views)) * 10000 + Fraction(1, 2))
+            ).scaleb(-4),
+            "merchant_favorites": favorites,
+        }
+    if _readers(view for view, _ in measured) >= min_readers:
+        columns |= {
+            "total_view_secs": _total(sum(lengths), len(lengths)),
+            "avg_view_secs": _average(sum(lengths), len(lengths)),
+            "median_view_secs": _publish(Fraction(median(map(Fraction, lengths))) / MICROS),
+        }
+    return columns
+
+
+def _hours(
+    cells: Mapping[DailyKey, list[tuple[View, int | None]]], settings: Settings
+) -> dict[HourlyKey, dict[str, Value]]:
+    """Readers and views by local hour, over the cells that are shown; too small hours and one more have none."""
+    zone = _zone(settings.reporting_timezone)
+    days: dict[tuple[str | None, date], dict[int, list[View]]] = defaultdict(lambda: defaultdict(list))
+    for (merchant_id, _, day), cell in cells.items():
+        if _readers(view for view, _ in cell) >= settings.min_readers:
+            for view, _ in cell:
+                days[merchant_id, day][_local_hour(view.started_at_us, zone)].append(view)
+
+    rows: dict[HourlyKey, dict[str, Value]] = {}
+    for (merchant_id, day), hours in days.items():
+        small = {hour for hour, views in hours.items() if _readers(views) < settings.min_readers}
+        if small and len(small) < len(hours):
+            small.add(min(hours.keys() - small, key=lambda hour: (_readers(hours[hour]), hour)))
+        for hour in hours.keys() - small:
+            rows[merchant_id, day, hour] = {"readers": _readers(hours[hour]), "views": len(hours[hour])}
+        if small:
+            rows[merchant_id, day, None] = {"readers": None, "views": sum(len(hours[hour]) for hour in small)}
+    return rows
 
 
 def _total(micros: int, measured: int) -> Decimal | None:

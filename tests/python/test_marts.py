@@ -90,7 +90,8 @@ def assert_project_equals_oracle(project: Project, events: Path, settings: oracl
             (
                 (
                     row["user_id"], micros(row["started_at"]), row["started_with"], row["flyer_id"], row["merchant_id"],
-                    row["date"], micros(row["last_event_at"]), row["events"], row["view_secs"], row["end_reason"],
+                    row["date"], micros(row["last_event_at"]), row["events"], row["items_opened"], row["view_secs"],
+                    row["end_reason"], row["went_to_other_merchant"],
                 )
                 for row in project.rows("intermediate.int_flyer_views")
             ),
@@ -100,7 +101,8 @@ def assert_project_equals_oracle(project: Project, events: Path, settings: oracl
             (
                 (
                     view.user_id, view.started_at_us, view.started_with, view.flyer_id, view.merchant_id,
-                    view.date, view.last_event_at_us, view.events, view.view_secs, view.end_reason,
+                    view.date, view.last_event_at_us, view.events, view.items_opened, view.view_secs,
+                    view.end_reason, view.went_to_other_merchant,
                 )
                 for view in marts.views
             ),
@@ -133,6 +135,10 @@ def assert_project_equals_oracle(project: Project, events: Path, settings: oracl
         keyed(project.rows("marts.merchant_flyer_engagement"), "merchant_id", "flyer_id", "user_id", "date"),
         marts.merchant,
     )
+    assert_same(
+        keyed(project.rows("marts.merchant_flyer_daily"), "merchant_id", "flyer_id", "date"), marts.merchant_daily
+    )
+    assert_same(keyed(project.rows("marts.merchant_hourly"), "merchant_id", "date", "hour"), marts.merchant_hourly)
 
 
 def test_sample(project: Project) -> None:
@@ -244,8 +250,10 @@ def test_other_vars(project: Project) -> None:
         inactivity_timeout_secs=90,
         earliest_event_date=date(1960, 1, 1),
         max_clock_skew_secs=86400,
+        min_readers=2,
     )
     given = {name: str(value) if isinstance(value, date) else value for name, value in asdict(settings).items()}
-    del given["roles"]
+    for of_the_seed in ("roles", "items", "favorites"):
+        del given[of_the_seed]
     project.dbt("run", "--vars", json.dumps(given))
     assert_project_equals_oracle(project, events, settings)

@@ -1,0 +1,110 @@
+{{ config(
+    incremental_strategy='append',
+    pre_hook="{{ forget_dates(ref('int_flyer_days_affected')) }}",
+) }}
+
+{#
+    When a merchant's flyers are read, from the flyers and dates alone that merchant_flyer_daily shows. Hours with too few
+    readers go together under no hour, and with them the hour with the fewest readers of those left: so a difference to
+    the day's total is always of enough readers.
+#}
+
+with
+
+flyer_days as (
+
+    select * from {{ ref('int_flyer_daily') }}
+    where
+        readers >= {{ var('min_readers') }}
+        {%- if is_incremental() %}
+            and {{ is_on_dates(ref('int_flyer_days_affected')) }}
+        {%- endif %}
+
+),
+
+flyer_views as (
+
+    select
+        *,
+        extract(hour from {{ local_time('started_at') }}) as hour
+    from {{ ref('int_flyer_views') }}
+    {%- if is_incremental() %}
+        where {{ is_on_dates(ref('int_flyer_days_affected')) }}
+    {%- endif %}
+
+),
+
+hours as (
+
+    select
+        flyer_views.merchant_id,
+        flyer_views.date,
+        flyer_views.hour,
+        count(distinct flyer_views.user_id) as readers,
+        count(*) as views
+    from flyer_views
+    inner join flyer_days
+        on
+            coalesce(flyer_views.merchant_id, '')
+            = coalesce(flyer_days.merchant_id, '')
+            and flyer_views.flyer_id = flyer_days.flyer_id
+            and flyer_views.date = flyer_days.date
+    group by flyer_views.merchant_id, flyer_views.date, flyer_views.hour
+
+),
+
+-- readers first, then the hour: one number to find the smallest by
+merchant_days as (
+
+    select
+        merchant_id,
+        date,
+        min(readers) as fewest_readers,
+        min(
+            case
+                when readers >= {{ var('min_readers') }}
+                    then 100 * readers + hour
+            end
+        ) as smallest_hour
+    from hours
+    group by merchant_id, date
+
+),
+
+hours_to_show as (
+
+    select
+        hours.merchant_id,
+        hours.date,
+        hours.views,
+        case
+            when hours.readers < {{ var('min_readers') }} then null
+            when
+                merchant_days.fewest_readers < {{ var('min_readers') }}
+                and merchant_days.smallest_hour
+                = 100 * hours.readers + hours.hour
+                then null
+            else hours.hour
+        end as hour,
+        hours.readers
+    from hours
+    inner join merchant_days
+        on
+            coalesce(hours.merchant_id, '')
+            = coalesce(merchant_days.merchant_id, '')
+            and hours.date = merchant_days.date
+
+)
+
+select
+    ---------- keys
+    merchant_id,
+    date,
+    cast(hour as integer) as hour,
+
+    ---------- measures
+    case when hour is not null then max(readers) end as readers,
+    cast(sum(views) as bigint) as views
+from hours_to_show
+group by merchant_id, date, hour
+{{ clustered_by('date') }}
