@@ -25,6 +25,7 @@ import boto3
 import duckdb
 from botocore.exceptions import BotoCoreError, ClientError
 from dbt.cli.main import dbtRunner
+from dbt.contracts.graph.manifest import Manifest
 from dbt_common.events.base_types import EventMsg
 
 EVENT_COLUMNS = ("timestamp", "user_id", "event", "flyer_id", "merchant_id")
@@ -105,7 +106,9 @@ class Store:
             )
         files = [file for file in found if not file.key.endswith("/")]
         if not files:
-            raise LoadError(f"Nothing to load at {path}: no such object, none that matches, no folder with objects in it")
+            raise LoadError(
+                f"Nothing to load at {path}: no such object, none that matches, no folder with objects in it"
+            )
         return files
 
     def listing(self, bucket: str, prefix: str) -> Iterator[File]:
@@ -178,7 +181,8 @@ def parquet_columns(store: Store, file: File) -> list[tuple[str, str]]:
         local.write(store.read(file.bucket, file.key, f"-{length}"))
         local.flush()
         try:
-            found = duckdb.sql(f"describe from read_parquet('{local.name}', hive_partitioning = false)").fetchall()
+            with duckdb.connect() as connection:
+                found = connection.execute("describe from read_parquet(?)", [local.name]).fetchall()
         except duckdb.Error:
             raise LoadError(f"{file.url} is no Parquet file") from None
     for name, kind, *_ in found:
@@ -193,28 +197,43 @@ class Dbt:
     def __init__(self, target: str) -> None:
         self.target = target
         self.said: list[str] = []
-        self.runner = dbtRunner(callbacks=[self._hear])
+        self.errors: list[str] = []
+        parsed = dbtRunner(callbacks=[self._hear]).invoke(["--log-level", "none", "parse", "--target", target])
+        if not isinstance(parsed.result, Manifest):
+            raise LoadError("\n".join(self.errors) or str(parsed.exception))
+        self.runner = dbtRunner(manifest=parsed.result, callbacks=[self._hear])
 
-    def operation(self, name: str, show: bool = False, **arguments: Any) -> str:
-        """Run an operation and return what it logged last; ``show`` prints all that it logs."""
-        self.said = []
-        quiet = [] if show else ["--quiet"]
+    def operation(self, operation: str, /, **arguments: Any) -> list[str]:
+        """Run an operation and return what it logged. Raises LoadError with the message that it ended with."""
+        self.said.clear()
+        self.errors.clear()
         result = self.runner.invoke(
-            [*quiet, "run-operation", name, "--target", self.target, "--args", json.dumps(arguments)]
+            [
+                "--log-level",
+                "none",
+                "run-operation",
+                operation,
+                "--target",
+                self.target,
+                "--args",
+                json.dumps(arguments),
+            ]
         )
         if not result.success:
-            raise LoadError("" if show else str(result.exception or f"dbt could not run {name}"))
-        return self.said[-1] if self.said else ""
+            raise LoadError("\n".join(self.errors) or str(result.exception))
+        return self.said
 
     def _hear(self, event: EventMsg) -> None:
         if event.info.name == "JinjaLogInfo":
-            self.said.append(event.info.msg)
+            self.said.append(event.info.msg)  # type: ignore[attr-defined]
+        elif event.info.level == "error":
+            self.errors.append(event.info.msg)  # type: ignore[attr-defined]
 
 
 def new_files(files: list[File], dbt: Dbt, say: Callable[[str], None]) -> list[File]:
     """Those whose content is not loaded, each content once."""
     arguments = [{"file": file.url, "fingerprint": file.fingerprint} for file in files]
-    twins = {twin["file"]: twin["twin"] for twin in json.loads(dbt.operation("log_loaded_files", files=arguments))}
+    twins = {twin["file"]: twin["twin"] for twin in json.loads(dbt.operation("log_loaded_files", files=arguments)[-1])}
     first: dict[str, str] = {}
     for file in files:
         if twin := twins.get(file.url) or first.get(file.fingerprint):
@@ -236,9 +255,7 @@ def copies_of(store: Store, files: Iterable[File], manifests: str) -> tuple[list
     started = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
     for number, ((kind, is_gzipped, columns), group) in enumerate(shapes.items(), 1):
         manifest = f"{manifests.rstrip('/')}/{started}-{number}.manifest"
-        entries = [
-            {"url": file.url, "mandatory": True, "meta": {"content_length": file.size}} for file in group
-        ]
+        entries = [{"url": file.url, "mandatory": True, "meta": {"content_length": file.size}} for file in group]
         store.write(manifest, json.dumps({"entries": entries}))
         copies.append(
             {
@@ -273,10 +290,10 @@ def load(path: str, target: str, manifests: str | None, say: Callable[[str], Non
         )
     new = new_files(files, dbt, say)
     copies, problems = copies_of(store, new, manifests)
-    if copies:
-        dbt.operation("load_events", show=True, path=path, copies=copies)
-    else:
-        say(f"Loaded 0 of {len(files)} files")
+    for message in (
+        dbt.operation("load_events", path=path, copies=copies) if copies else [f"Loaded 0 of {len(files)} files"]
+    ):
+        say(message)
     if problems:
         raise LoadError("Could not load:\n    " + "\n    ".join(problems))
 

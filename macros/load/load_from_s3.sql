@@ -105,7 +105,11 @@
 
 {# Of a columnar file COPY takes few options, and fails at the first value that it cannot read. #}
 {%- macro copy_sql(copy) -%}
-    copy load_copy from {{ sql_text(copy.manifest) }}
+    copy load_copy
+    {%- if copy.format != 'parquet' %} (
+        {%- for name, _ in copy.columns %}{{ adapter.quote(name) }}{{ ', ' if not loop.last }}{% endfor -%}
+    ) {%- endif %}
+    from {{ sql_text(copy.manifest) }}
     iam_role {{ iam_role() }}
     {%- if copy.format == 'csv' %}
     format as csv ignoreheader 1 ignoreblanklines emptyasnull

@@ -16,9 +16,10 @@
         {%- do log("raw.flyer_events_stream is there, nothing to do; drop it to make it anew", info=true) -%}
     {%- else -%}
         {%- do create_raw_tables() -%}
+        {#- external things are made outside of transactions, one by one #}
+        {%- do run_query('commit') -%}
         {%- do run_query(create_stream_schema_sql(source, cluster_arn)) -%}
         {%- do run_query(create_stream_view_sql(source, name)) -%}
-        {%- do run_query('commit') -%}
         {%- do log("raw.flyer_events_stream follows " ~ name ~ "; load_stream reads it", info=true) -%}
     {%- endif -%}
 {%- endmacro -%}
