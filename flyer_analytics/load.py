@@ -207,18 +207,8 @@ class Dbt:
         """Run an operation and return what it logged. Raises LoadError with the message that it ended with."""
         self.said.clear()
         self.errors.clear()
-        result = self.runner.invoke(
-            [
-                "--log-level",
-                "none",
-                "run-operation",
-                operation,
-                "--target",
-                self.target,
-                "--args",
-                json.dumps(arguments),
-            ]
-        )
+        options = ["--target", self.target, "--args", json.dumps(arguments)]
+        result = self.runner.invoke(["--log-level", "none", "run-operation", operation, *options])
         if not result.success:
             raise LoadError("\n".join(self.errors) or str(result.exception))
         return self.said
@@ -234,12 +224,12 @@ def new_files(files: list[File], dbt: Dbt, say: Callable[[str], None]) -> list[F
     """Those whose content is not loaded, each content once."""
     arguments = [{"file": file.url, "fingerprint": file.fingerprint} for file in files]
     twins = {twin["file"]: twin["twin"] for twin in json.loads(dbt.operation("log_loaded_files", files=arguments)[-1])}
-    first: dict[str, str] = {}
+    new: dict[str, File] = {}
     for file in files:
-        if twin := twins.get(file.url) or first.get(file.fingerprint):
+        twin = twins.get(file.url) or new.setdefault(file.fingerprint, file).url
+        if twin != file.url:
             say(f"{file.url}: skipped, the same content is loaded as {twin}")
-        first.setdefault(file.fingerprint, file.url)
-    return [file for file in files if file.url not in twins and first[file.fingerprint] == file.url]
+    return list(new.values())
 
 
 def copies_of(store: Store, files: Iterable[File], manifests: str) -> tuple[list[dict[str, Any]], list[str]]:
@@ -290,10 +280,11 @@ def load(path: str, target: str, manifests: str | None, say: Callable[[str], Non
         )
     new = new_files(files, dbt, say)
     copies, problems = copies_of(store, new, manifests)
-    for message in (
-        dbt.operation("load_events", path=path, copies=copies) if copies else [f"Loaded 0 of {len(files)} files"]
-    ):
-        say(message)
+    if copies:
+        for message in dbt.operation("load_events", path=path, copies=copies):
+            say(message)
+    if len(new) < len(files):
+        say(f"{len(files) - len(new)} of {len(files)} files were loaded before")
     if problems:
         raise LoadError("Could not load:\n    " + "\n    ".join(problems))
 
@@ -301,7 +292,7 @@ def load(path: str, target: str, manifests: str | None, say: Callable[[str], Non
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m flyer_analytics.load", description=(__doc__ or "").split(":")[0])
     parser.add_argument("path", help="s3://bucket/..., an object, a folder, a pattern or a manifest (.manifest)")
-    parser.add_argument("--target", default="redshift", help="dbt's target (redshift)")
+    parser.add_argument("--target", default=os.environ.get("DBT_TARGET", "redshift"), help="dbt target, or DBT_TARGET")
     arguments = parser.parse_args()
     try:
         load(arguments.path, arguments.target, os.environ.get("FLYER_S3_MANIFESTS"))

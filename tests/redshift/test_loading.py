@@ -188,12 +188,12 @@ def test_new_files_are_loaded_once(warehouse: Warehouse) -> None:
     warehouse.put("in/new.csv", HEADER + ROW.format(5) + ROW.format(6))
     said = warehouse.load("s3://flyers/in/")
     assert "s3://flyers/in/copy.csv.gz: skipped, the same content is loaded as s3://flyers/in/b.csv.gz" in said
-    assert "s3://flyers/in/a.csv: skipped, the same content is loaded as s3://flyers/in/a.csv" in said
+    assert said[-2:] == ["Loaded 2 rows from 1 files", "5 of 6 files were loaded before"]
     assert warehouse.query('select count(*), count(distinct _loaded_at) from "raw".flyer_events') == [(6, 2)]
     assert warehouse.query('select count(*) from "raw".loaded_files where rows_loaded = 2 and lines_rejected = 0') == [
         (1,)
     ]
-    assert warehouse.load("s3://flyers/in/")[-1] == "Loaded 0 of 6 files"
+    assert warehouse.load("s3://flyers/in/")[-1] == "6 of 6 files were loaded before"
     assert len(warehouse.copies()) == 5
 
 
@@ -280,7 +280,7 @@ def test_a_file_that_another_load_was_quicker_with_stops_the_load(warehouse: War
         {"files": [{"file": "s3://flyers/a.csv", "fingerprint": fingerprint}]}
         for (fingerprint,) in warehouse.query('select fingerprint from "raw".loaded_files')
     ]
-    with pytest.raises(LoadError, match="meanwhile loaded s3://flyers/a[.]csv; nothing was loaded"):
+    with pytest.raises(LoadError, match=r"meanwhile loaded s3://flyers/a[.]csv; nothing was loaded"):
         Dbt("redshift").operation("load_events", path="s3://flyers/", copies=copies)
 
 
@@ -345,7 +345,5 @@ def test_each_message_of_a_stream_is_loaded_once(warehouse: Warehouse) -> None:
 
 @pytest.mark.usefixtures("warehouse")
 def test_a_stream_that_is_not_there_is_an_error() -> None:
-    with pytest.raises(
-        LoadError, match="There is no raw[.]flyer_events_stream in loading to read: make it with create"
-    ):
+    with pytest.raises(LoadError, match=r"There is no raw[.]flyer_events_stream in loading to read: make it"):
         Dbt("redshift").operation("load_stream")
