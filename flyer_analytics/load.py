@@ -260,14 +260,14 @@ def copies_of(store: Store, files: Iterable[File], manifests: str) -> tuple[list
     return copies, problems
 
 
-def load(path: str, target: str, manifests: str | None, say: Callable[[str], None] = print) -> None:
+def load(path: str, dbt: Dbt, manifests: str | None, say: Callable[[str], None] = print) -> None:
     """Load what is new at ``path``. Raises LoadError, after everything else is loaded where a file is the reason."""
     if not manifests:
         raise LoadError(
             "COPY reads lists of files, which are written to S3: say where in FLYER_S3_MANIFESTS=s3://bucket/folder/"
         )
     split(manifests)
-    store, dbt = Store(), Dbt(target)
+    store = Store()
     listed = store.files(path)
     files = [file for file in listed if file.format]
     for file in listed:
@@ -295,7 +295,7 @@ def main() -> int:
     parser.add_argument("--target", default=os.environ.get("DBT_TARGET", "redshift"), help="dbt target, or DBT_TARGET")
     arguments = parser.parse_args()
     try:
-        load(arguments.path, arguments.target, os.environ.get("FLYER_S3_MANIFESTS"))
+        load(arguments.path, Dbt(arguments.target), os.environ.get("FLYER_S3_MANIFESTS"))
     except LoadError as error:
         print(error, file=sys.stderr)
         return 1

@@ -44,8 +44,9 @@ LOG = """
 class Warehouse:
     """The stand-in's database, and moto's S3 from which it copies as Redshift does."""
 
-    def __init__(self, standin: Standin, folder: Path) -> None:
+    def __init__(self, standin: Standin, dbt: Dbt, folder: Path) -> None:
         self.standin = standin
+        self.dbt = dbt
         self.folder = folder
         self.s3 = boto3.client("s3", region_name="us-east-1")
         for bucket in ("flyers", "work"):
@@ -57,7 +58,7 @@ class Warehouse:
 
     def load(self, path: str = "s3://flyers/") -> list[str]:
         said: list[str] = []
-        load(path, "redshift", MANIFESTS, said.append)
+        load(path, self.dbt, MANIFESTS, said.append)
         return said
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
@@ -137,12 +138,17 @@ def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standin]:
         yield standin
 
 
+@pytest.fixture(scope="module")
+def dbt(standin: Standin) -> Dbt:  # noqa: ARG001
+    return Dbt("redshift")
+
+
 @pytest.fixture
-def warehouse(standin: Standin, tmp_path: Path) -> Iterator[Warehouse]:
+def warehouse(standin: Standin, dbt: Dbt, tmp_path: Path) -> Iterator[Warehouse]:
     standin.create_database(DATABASE)
     standin.statements.clear()
     with mock_aws():
-        made = Warehouse(standin, tmp_path)
+        made = Warehouse(standin, dbt, tmp_path)
         made.query(LOG)
         yield made
     standin.drop_database(DATABASE)
@@ -281,7 +287,7 @@ def test_a_file_that_another_load_was_quicker_with_stops_the_load(warehouse: War
         for (fingerprint,) in warehouse.query('select fingerprint from "raw".loaded_files')
     ]
     with pytest.raises(LoadError, match=r"meanwhile loaded s3://flyers/a[.]csv; nothing was loaded"):
-        Dbt("redshift").operation("load_events", path="s3://flyers/", copies=copies)
+        warehouse.dbt.operation("load_events", path="s3://flyers/", copies=copies)
 
 
 # The materialized view as Redshift fills it, from the shape that create_stream gives it.
@@ -293,7 +299,7 @@ STREAM = """
 
 
 def test_each_message_of_a_stream_is_loaded_once(warehouse: Warehouse) -> None:
-    dbt = Dbt("redshift")
+    dbt = warehouse.dbt
     warehouse.standin.emulate("create external schema", lambda _: "select 1")
     warehouse.standin.emulate("create materialized view", lambda _: STREAM)
     stream = {"source": "msk", "name": "flyer-events", "cluster_arn": "arn:aws:kafka:us-east-1:1:cluster/flyers/1"}
@@ -343,7 +349,6 @@ def test_each_message_of_a_stream_is_loaded_once(warehouse: Warehouse) -> None:
     ) == [(2,)]
 
 
-@pytest.mark.usefixtures("warehouse")
-def test_a_stream_that_is_not_there_is_an_error() -> None:
+def test_a_stream_that_is_not_there_is_an_error(warehouse: Warehouse) -> None:
     with pytest.raises(LoadError, match=r"There is no raw[.]flyer_events_stream in loading to read: make it"):
-        Dbt("redshift").operation("load_stream")
+        warehouse.dbt.operation("load_stream")
