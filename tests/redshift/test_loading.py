@@ -118,16 +118,16 @@ class Warehouse:
 
 
 @pytest.fixture(scope="module")
-def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standin]:
-    with Standin() as standin, pytest.MonkeyPatch.context() as patch:
+def environment(standin: Standin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
         scratch = tmp_path_factory.mktemp("dbt")
         for name, value in {
+            "SSL_CERT_FILE": str(standin.ca),
             "FLYER_REDSHIFT_HOST": standin.host,
             "FLYER_REDSHIFT_PORT": str(standin.port),
             "FLYER_REDSHIFT_DATABASE": DATABASE,
             "FLYER_REDSHIFT_USER": standin.user,
             "FLYER_REDSHIFT_PASSWORD": "any",
-            "FLYER_REDSHIFT_SSLMODE": "disable",
             "AWS_ACCESS_KEY_ID": "any",
             "AWS_SECRET_ACCESS_KEY": "any",
             "AWS_DEFAULT_REGION": "us-east-1",
@@ -135,16 +135,17 @@ def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standin]:
             "DBT_LOG_PATH": str(scratch / "logs"),
         }.items():
             patch.setenv(name, value)
-        yield standin
+        yield
 
 
 @pytest.fixture(scope="module")
-def dbt(standin: Standin) -> Dbt:  # noqa: ARG001
+def dbt(environment: None) -> Dbt:  # noqa: ARG001
     return Dbt("redshift")
 
 
 @pytest.fixture
-def warehouse(standin: Standin, dbt: Dbt, tmp_path: Path) -> Iterator[Warehouse]:
+def warehouse(standin: Standin, dbt: Dbt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
+    monkeypatch.setattr(standin, "_emulations", dict(standin._emulations))
     standin.create_database(DATABASE)
     standin.statements.clear()
     with mock_aws():
