@@ -22,9 +22,10 @@ build: $(VENV)/.build ## environment, then every seed, model and test on DuckDB,
 	@$(BIN)/python -m flyer_analytics.summary
 
 load: export FILE := $(FILE)
-load: $(VENV)/.build ## load your own events: make load FILE='events/*.csv' (a file, a glob or a folder)
+load: $(VENV)/.build ## load your own events: make load FILE='events/*.csv' (a file, a glob or a folder; s3://... on Redshift)
 	@test -n "$$FILE" || { echo "make load needs FILE: make load FILE='events/*.csv'" >&2; exit 2; }
-	@$(DBT) run-operation load_events --args "$$($(BIN)/python -c 'import json, os; print(json.dumps({"path": os.environ["FILE"]}))')"
+	@case "$$FILE" in s3://*) exec $(BIN)/python -m flyer_analytics.load "$$FILE";; esac; \
+		$(DBT) run-operation load_events --args "$$($(BIN)/python -c 'import json, os; print(json.dumps({"path": os.environ["FILE"]}))')"
 
 test: lint unit ## everything that CI checks
 
