@@ -63,8 +63,8 @@ metrics: $(VENV)/.metrics ## MetricFlow, for questions about metrics (docs/metri
 	@$(BIN)/mf list metrics
 
 docs: $(VENV)/.build ## the documentation site, one file: target/static_index.html
-	$(DBT) docs generate --static --quiet
-	@echo "open $(CURDIR)/target/static_index.html"
+	@$(DBT) docs generate --quiet
+	@$(BIN)/python -m flyer_analytics.site
 
 sample: $(VENV)/.build ## write the sample seed again
 	$(BIN)/python -m flyer_analytics.generate seeds/sample_flyer_events.csv \
