@@ -1,7 +1,7 @@
 """Write the documentation site as one file: ``python -m flyer_analytics.site``, after ``dbt docs generate``.
 
-dbt's own page draws every unit test and invariant into the lineage, several for each model, and hides the text behind
-the menu on a phone; it has no setting for either. This is that page without them.
+dbt's own page draws every unit test and invariant into the lineage, several for each model, cuts off names of relations
+and is too wide for a phone. It has no setting against any of it, so this is that page, mended.
 """
 
 import json
@@ -9,7 +9,8 @@ import os
 import sys
 from pathlib import Path
 
-NARROW = """<style>
+STYLE = """<style>
+.detail-body { white-space: normal !important }
 @media (max-width: 700px) {
     .app { min-width: 0 !important }
     .app-menu { display: none !important }
@@ -38,7 +39,7 @@ def page(template: str, manifest: str, catalog: str) -> str:
     # The data stand in a script, which no text in them may end.
     inline = json.dumps(project).replace("</", "<\\/")
     filled = template.replace('"MANIFEST.JSON INLINE DATA"', inline)
-    return filled.replace('"CATALOG.JSON INLINE DATA"', catalog).replace("</head>", NARROW, 1)
+    return filled.replace('"CATALOG.JSON INLINE DATA"', catalog).replace("</head>", STYLE, 1)
 
 
 def main() -> int:
