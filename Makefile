@@ -11,7 +11,7 @@ export DBT_PROJECT_DIR := $(CURDIR)
 export DBT_PROFILES_DIR := $(CURDIR)
 
 .DEFAULT_GOAL := help
-.PHONY: help build load test lint unit draws bench docs sample lock clean
+.PHONY: help build load test lint unit draws bench metrics docs sample lock clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,7 +32,7 @@ test: lint unit ## everything that CI checks
 lint: export FLYER_DUCKDB_PATH := target/lint/lint.duckdb
 lint: export DBT_TARGET_PATH := target/lint
 # The macros are not linted by themselves: sqlfluff skips them, and sees what they make in the models.
-lint: $(VENV)/.dev ## style of SQL and Python, types, conventions; a build of the sample that must not warn
+lint: $(VENV)/.dev $(VENV)/.metrics ## style of SQL and Python, types, conventions; a build of the sample that must not warn
 	$(BIN)/ruff check --quiet
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/mypy
@@ -42,12 +42,15 @@ lint: $(VENV)/.dev ## style of SQL and Python, types, conventions; a build of th
 	FLYER_REDSHIFT_HOST=none FLYER_REDSHIFT_DATABASE=none FLYER_REDSHIFT_USER=none FLYER_REDSHIFT_PASSWORD=none \
 		$(DBT) --quiet --warn-error parse --target redshift --target-path target/redshift
 	$(BIN)/dbt-bouncer run
+	@# It looks for target/semantic_manifest.json beside dbt_project.yml, nowhere else.
+	ln -s ../../dbt_project.yml target/lint && ln -s . target/lint/target
+	DBT_PROJECT_DIR=target/lint $(BIN)/mf validate-configs
 	$(BIN)/sqlfluff lint --disable-progress-bar models tests analyses
 
-unit: $(VENV)/.dev ## the tests, on the locked DuckDB, on Redshift's stand-in and on the oldest DuckDB
+unit: $(VENV)/.dev $(VENV)/.metrics ## the tests, on the locked DuckDB, on Redshift's stand-in and on the oldest DuckDB
 	$(PYTEST)
 	PYTHONPATH=$(CURDIR)/$(OLD_DUCKDB) $(PYTEST) tests/python --draws=1 -k 'not killed' \
-		--ignore tests/python/test_generate.py --ignore-glob "*/test_redshift*.py"
+		--ignore tests/python/test_generate.py --ignore tests/python/test_metrics.py --ignore-glob "*/test_redshift*.py"
 
 draws: DRAWS ?= 50
 draws: SEED ?= 1000
@@ -58,9 +61,12 @@ bench: EVENTS ?= 1000000 10000000
 bench: $(VENV)/.bench ## time and memory beside three rivals: make bench EVENTS=100000000
 	$(BIN)/python benchmarks/run.py --events $(EVENTS)
 
+metrics: $(VENV)/.metrics ## MetricFlow, for questions about metrics (docs/metrics.md)
+	@$(BIN)/mf list metrics
+
 docs: $(VENV)/.build ## the documentation site, one file: target/static_index.html
-	$(DBT) docs generate --static --quiet
-	@echo "open $(CURDIR)/target/static_index.html"
+	@$(DBT) docs generate --quiet
+	@$(BIN)/python -m flyer_analytics.site
 
 sample: $(VENV)/.build ## write the sample seed again
 	$(BIN)/python -m flyer_analytics.generate seeds/sample_flyer_events.csv \
@@ -70,6 +76,7 @@ lock: $(VENV)/.dev ## write requirements/ again from pyproject.toml
 	$(COMPILE) pyproject.toml --upgrade --extra dev -o requirements/dev.txt
 	$(COMPILE) pyproject.toml --upgrade --constraints requirements/dev.txt -o requirements/build.txt
 	$(COMPILE) pyproject.toml --upgrade --constraints requirements/dev.txt --extra bench -o requirements/bench.txt
+	$(COMPILE) pyproject.toml --upgrade --constraints requirements/dev.txt --extra metrics -o requirements/metrics.txt
 	echo "duckdb==1.5.6" | $(COMPILE) - -o requirements/duckdb-oldest.txt
 
 clean: ## remove the environment, the database and what dbt wrote
@@ -93,4 +100,9 @@ $(VENV)/.dev: requirements/dev.txt requirements/duckdb-oldest.txt $(VENV)/.build
 $(VENV)/.bench: requirements/bench.txt $(VENV)/.build
 	@echo "Adding PySpark, polars and what draws the chart"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@touch $@
+
+$(VENV)/.metrics: requirements/metrics.txt $(VENV)/.build
+	@echo "Adding MetricFlow"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/metrics.txt
 	@touch $@
