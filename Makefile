@@ -65,9 +65,10 @@ sample: $(VENV)/.build ## write the sample seed again
 		--as-loaded --events 3000 --users 60 --days 5 --start 2018-11-02 --seed 7
 
 lock: $(VENV)/.dev ## write requirements/ again from pyproject.toml
-	$(COMPILE) pyproject.toml --upgrade --extra dev -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --upgrade --extra dev --extra explore -o requirements/dev.txt
 	$(COMPILE) pyproject.toml --upgrade --constraints requirements/dev.txt -o requirements/build.txt
 	$(COMPILE) pyproject.toml --upgrade --constraints requirements/dev.txt --extra bench -o requirements/bench.txt
+	$(COMPILE) pyproject.toml --upgrade --constraints requirements/dev.txt --extra explore -o requirements/explore.txt
 	echo "duckdb==1.5.6" | $(COMPILE) - -o requirements/duckdb-oldest.txt
 
 clean: ## remove the environment, the database and what dbt wrote
