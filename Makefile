@@ -11,15 +11,25 @@ export DBT_PROJECT_DIR := $(CURDIR)
 export DBT_PROFILES_DIR := $(CURDIR)
 
 .DEFAULT_GOAL := help
-.PHONY: help build load test lint unit draws bench docs sample lock clean
+.PHONY: help build publish explore load test lint unit draws bench docs sample lock clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: $(VENV)/.build ## environment, then every seed, model and test on DuckDB, and a look at the marts
+build: $(VENV)/.build ## environment, then every seed, model and test on DuckDB, the published copy, and a look at the marts
 	@echo "Building every seed, model and test"
 	@$(DBT) build --quiet
+	@$(BIN)/python -m flyer_analytics.publish
 	@$(BIN)/python -m flyer_analytics.summary
+
+# The tests run again: nothing else knows how those of the last build ended.
+publish: $(VENV)/.build ## after a build by dbt itself: test what is there and publish it for BI tools
+	@$(DBT) test --quiet --exclude-resource-type unit_test || { \
+		echo "Nothing was published: these tests must pass first. make build builds everything and publishes it." >&2; exit 1; }
+	@$(BIN)/python -m flyer_analytics.publish
+
+explore: $(VENV)/.explore ## questions about merchants, flyers and dates, in a browser
+	@$(BIN)/streamlit run flyer_analytics/explore.py
 
 load: export FILE := $(FILE)
 load: $(VENV)/.build ## load your own events: make load FILE='events/*.csv' (a file, a glob or a folder)
@@ -72,7 +82,7 @@ lock: $(VENV)/.dev ## write requirements/ again from pyproject.toml
 	echo "duckdb==1.5.6" | $(COMPILE) - -o requirements/duckdb-oldest.txt
 
 clean: ## remove the environment, the database and what dbt wrote
-	rm -rf $(VENV) target logs dbt_packages flyer_analytics.duckdb flyer_analytics.duckdb.wal
+	rm -rf $(VENV) target logs dbt_packages published flyer_analytics.duckdb flyer_analytics.duckdb.wal
 
 $(VENV)/.build: requirements/build.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -92,4 +102,9 @@ $(VENV)/.dev: requirements/dev.txt requirements/duckdb-oldest.txt $(VENV)/.build
 $(VENV)/.bench: requirements/bench.txt $(VENV)/.build
 	@echo "Adding PySpark, polars and what draws the chart"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@touch $@
+
+$(VENV)/.explore: requirements/explore.txt $(VENV)/.build
+	@echo "Adding Streamlit"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/explore.txt
 	@touch $@
