@@ -29,7 +29,7 @@ publish: $(VENV)/.build ## after a build by dbt itself: test what is there and p
 	@$(BIN)/python -m flyer_analytics.publish
 
 explore: $(VENV)/.explore ## questions about merchants, flyers and dates, in a browser
-	@$(BIN)/streamlit run flyer_analytics/explore.py
+	@$(BIN)/python -m streamlit run flyer_analytics/explore.py
 
 load: export FILE := $(FILE)
 load: $(VENV)/.build ## load your own events: make load FILE='events/*.csv' (a file, a glob or a folder)
