@@ -1,5 +1,6 @@
 """The published copy: what it holds, and that nobody who reads it ever fails, whatever happens to builds."""
 
+import re
 import shutil
 import signal
 import subprocess
@@ -251,3 +252,15 @@ def test_the_copy_can_be_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("FLYER_PUBLISHED_PATH", str(tmp_path / "srv" / "bi"))
     assert publish.main() == 0
     assert (tmp_path / "srv" / "bi" / publish.COPY).exists()
+
+
+def test_the_examples_of_the_docs_print_what_they_say(project: Project) -> None:
+    project.dbt("run")
+    project.disconnect()
+    assert publish.main() == 0
+    page = (PROJECT / "docs" / "bi.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", page, re.DOTALL)
+    assert len(examples) == page.count("```python")
+    for program, output in examples:
+        run = subprocess.run([sys.executable, "-c", program], cwd=project.folder, capture_output=True, text=True)
+        assert (run.stdout, run.returncode) == (output, 0), run.stderr
