@@ -17,8 +17,8 @@ from flyer_analytics.publish import COPY, published_path
 SHOWN_ROWS = 1000  # of a table; the download has them all
 NAMED_DATES = 7  # of those without rows
 EVERY_DAY_TO = 10  # dates, on the axis of the chart
-VIEW_TIME, TIME_SPENT = "View time", "Time spent"
-COLOURS = ["#d95f0e", "#2b6ca3"]  # time spent, view time
+MEASURES = {"avg_view_secs": "View time", "avg_time_spent_in_secs": "Time spent"}
+COLOURS = ["#2b6ca3", "#d95f0e"]
 LABELS = {
     "date": "Date",
     "merchant_id": "Merchant",
@@ -69,7 +69,7 @@ def where(ids: Ids) -> str:
     return " and ".join(["true", *(f"{column} is not distinct from ${column}" for column in ids)])
 
 
-@st.cache_data(max_entries=200, show_spinner="Asking the published copy")
+@st.cache_data(max_entries=20, show_spinner="Asking the published copy")
 def answer(copy: Path, written: int, sql: str, parameters: dict[str, Any]) -> pd.DataFrame:  # noqa: ARG001
     """Return what ``sql`` finds in the copy that was ``written`` at that time (ns)."""
     with duckdb.connect(str(copy), read_only=True) as connection:
@@ -112,8 +112,8 @@ def show_headline(total: dict[str, Any], descriptions: dict[str, str]) -> None:
     """Show the two measures side by side, and how much they measured."""
     averages, counts = st.columns(2)
     with averages.container(horizontal=True):
-        for name in ("avg_view_secs", "avg_time_spent_in_secs"):
-            st.metric(LABELS[name].removesuffix(" (s)"), seconds(total[name]), help=descriptions[name], border=True)
+        for name, measure in MEASURES.items():
+            st.metric(f"{measure}, average", seconds(total[name]), help=descriptions[name], border=True)
     with counts.container(horizontal=True):
         for name in ("views", "readers"):
             st.metric(LABELS[name], f"{total[name]:,}", help=descriptions.get(name), border=True)
@@ -127,15 +127,15 @@ def show_headline(total: dict[str, Any], descriptions: dict[str, str]) -> None:
 def show_dates(by_date: pd.DataFrame, first: date, last: date) -> None:
     """Draw both averages date by date, and name the dates that have no rows."""
     st.subheader("Average seconds, date by date")
-    names = {"avg_view_secs": VIEW_TIME, "avg_time_spent_in_secs": TIME_SPENT}
     days = pd.date_range(first, last, name="date")
-    averages = by_date.set_index("date")[list(names)].rename(columns=names).reindex(days)
+    averages = by_date.set_index("date")[list(MEASURES)].rename(columns=MEASURES).reindex(days)
     chart = alt.Chart(averages.reset_index().melt("date", var_name="measure", value_name="seconds"))
+    colours = alt.Scale(domain=list(MEASURES.values()), range=COLOURS)
     every_day = alt.Axis(format="%b %d", tickCount="day") if len(days) <= EVERY_DAY_TO else alt.Axis()
     chart = chart.mark_line(point=True).encode(
         alt.X("date:T", title=None, axis=every_day),
         alt.Y("seconds:Q", title="seconds"),
-        alt.Color("measure:N", title=None, legend=alt.Legend(orient="top"), scale=alt.Scale(range=COLOURS)),
+        alt.Color("measure:N", title=None, legend=alt.Legend(orient="top"), scale=colours),
         tooltip=["date:T", "measure:N", "seconds:Q"],
     )
     st.altair_chart(chart.properties(height=260))
