@@ -11,15 +11,25 @@ export DBT_PROJECT_DIR := $(CURDIR)
 export DBT_PROFILES_DIR := $(CURDIR)
 
 .DEFAULT_GOAL := help
-.PHONY: help build load test lint unit draws bench metrics docs sample lock clean
+.PHONY: help build publish explore load test lint unit draws bench metrics docs sample lock clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: $(VENV)/.build ## environment, then every seed, model and test on DuckDB, and a look at the marts
+build: $(VENV)/.build ## environment, then every seed, model and test on DuckDB, the published copy, and a look at the marts
 	@echo "Building every seed, model and test"
 	@$(DBT) build --quiet
+	@$(BIN)/python -m flyer_analytics.publish
 	@$(BIN)/python -m flyer_analytics.summary
+
+# The tests run again: nothing else knows how those of the last build ended.
+publish: $(VENV)/.build ## after a build by dbt itself: test what is there and publish it for BI tools
+	@$(DBT) test --quiet --exclude-resource-type unit_test || { \
+		echo "Nothing was published: these tests must pass first. make build builds everything and publishes it." >&2; exit 1; }
+	@$(BIN)/python -m flyer_analytics.publish
+
+explore: $(VENV)/.explore ## questions about merchants, flyers and dates, in a browser
+	@$(BIN)/python -m streamlit run flyer_analytics/explore.py
 
 load: export FILE := $(FILE)
 load: $(VENV)/.build ## load your own events: make load FILE='events/*.csv' (a file, a glob or a folder; s3://... on Redshift)
@@ -32,7 +42,7 @@ test: lint unit ## everything that CI checks
 lint: export FLYER_DUCKDB_PATH := target/lint/lint.duckdb
 lint: export DBT_TARGET_PATH := target/lint
 # The macros are not linted by themselves: sqlfluff skips them, and sees what they make in the models.
-lint: $(VENV)/.dev $(VENV)/.metrics ## style of SQL and Python, types, conventions; a build of the sample that must not warn
+lint: $(VENV)/.dev ## style of SQL and Python, types, conventions; a build of the sample that must not warn
 	$(BIN)/ruff check --quiet
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/mypy
@@ -47,10 +57,10 @@ lint: $(VENV)/.dev $(VENV)/.metrics ## style of SQL and Python, types, conventio
 	DBT_PROJECT_DIR=target/lint $(BIN)/mf validate-configs
 	$(BIN)/sqlfluff lint --disable-progress-bar models tests analyses
 
-unit: $(VENV)/.dev $(VENV)/.metrics ## the tests, on the locked DuckDB, on Redshift's stand-in and on the oldest DuckDB
+unit: $(VENV)/.dev ## the tests, on the locked DuckDB, on Redshift's stand-in and on the oldest DuckDB
 	$(PYTEST)
-	PYTHONPATH=$(CURDIR)/$(OLD_DUCKDB) $(PYTEST) tests/python --draws=1 -k 'not killed' \
-		--ignore tests/python/test_generate.py --ignore tests/python/test_metrics.py --ignore-glob "*/test_redshift*.py"
+	PYTHONPATH=$(CURDIR)/$(OLD_DUCKDB) $(PYTEST) tests/python --draws=1 -k 'not killed' --ignore-glob '*/test_redshift*' \
+		$(addprefix --ignore tests/python/test_,generate.py metrics.py explore.py)
 
 draws: DRAWS ?= 50
 draws: SEED ?= 1000
@@ -73,14 +83,15 @@ sample: $(VENV)/.build ## write the sample seed again
 		--as-loaded --events 3000 --users 60 --days 5 --start 2018-11-02 --seed 7
 
 lock: $(VENV)/.dev ## write requirements/ again from pyproject.toml
-	$(COMPILE) pyproject.toml --upgrade --extra dev -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --upgrade --extra dev --extra explore --extra metrics -o requirements/dev.txt
 	$(COMPILE) pyproject.toml --upgrade --constraints requirements/dev.txt -o requirements/build.txt
 	$(COMPILE) pyproject.toml --upgrade --constraints requirements/dev.txt --extra bench -o requirements/bench.txt
 	$(COMPILE) pyproject.toml --upgrade --constraints requirements/dev.txt --extra metrics -o requirements/metrics.txt
+	$(COMPILE) pyproject.toml --upgrade --constraints requirements/dev.txt --extra explore -o requirements/explore.txt
 	echo "duckdb==1.5.6" | $(COMPILE) - -o requirements/duckdb-oldest.txt
 
 clean: ## remove the environment, the database and what dbt wrote
-	rm -rf $(VENV) target logs dbt_packages flyer_analytics.duckdb flyer_analytics.duckdb.wal
+	rm -rf $(VENV) target logs dbt_packages published flyer_analytics.duckdb flyer_analytics.duckdb.wal
 
 $(VENV)/.build: requirements/build.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -105,4 +116,9 @@ $(VENV)/.bench: requirements/bench.txt $(VENV)/.build
 $(VENV)/.metrics: requirements/metrics.txt $(VENV)/.build
 	@echo "Adding MetricFlow"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/metrics.txt
+	@touch $@
+
+$(VENV)/.explore: requirements/explore.txt $(VENV)/.build
+	@echo "Adding Streamlit"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/explore.txt
 	@touch $@
