@@ -1,8 +1,8 @@
 {#
     dbt run-operation protect_merchant_rows --args '{merchants: flyer_merchants, staff: [flyer_readers], builder: flyer_builder}'
 
-    Lets who has the role `merchants` read the rows of merchant_flyer_engagement that raw.merchant_readers gives them, of
-    each only what a merchant may see. `staff` are the roles that read all rows, `builder` is the one that builds, which
+    Lets who has the role `merchants` read the rows of merchant_flyer_daily and merchant_hourly that raw.merchant_readers
+    gives them. `staff` are the roles that read all rows, `builder` is the one that builds, which
     must see all rows or its deletes would miss some. Anybody else reads none.
 
     Run it by a superuser or with the role sys:secadmin, once and after each full refresh: dbt puts a new table in place of
@@ -20,7 +20,6 @@
 {%- endmacro -%}
 
 {%- macro protect_merchant_rows_sql(merchants, staff, builder) -%}
-    {%- set mart = relation_of('merchant_flyer_engagement').include(database=false) -%}
     {%- set readers = adapter.quote('raw') ~ '.merchant_readers' -%}
     {%- set statements = [
         'grant ignore rls to role ' ~ adapter.quote(builder),
@@ -30,31 +29,45 @@
         'create rls policy merchant_rows with (merchant_id varchar(1024)) using (merchant_id in (select merchant_id from '
             ~ readers ~ ' where reader = current_user))',
         'create rls policy every_row using (true)',
-        'attach rls policy merchant_rows on ' ~ mart ~ ' to role ' ~ adapter.quote(merchants),
     ] -%}
-    {%- for role in staff -%}
-        {%- do statements.append('attach rls policy every_row on ' ~ mart ~ ' to role ' ~ adapter.quote(role)) -%}
+    {%- for name in marts_of_merchants() -%}
+        {%- set mart = relation_of(name).include(database=false) -%}
+        {%- do statements.append('attach rls policy merchant_rows on ' ~ mart ~ ' to role ' ~ adapter.quote(merchants)) -%}
+        {%- for role in staff -%}
+            {%- do statements.append('attach rls policy every_row on ' ~ mart ~ ' to role ' ~ adapter.quote(role)) -%}
+        {%- endfor -%}
+        {%- do statements.extend([
+            'alter table ' ~ mart ~ ' row level security on',
+            'grant usage on schema ' ~ mart.without_identifier() ~ ' to role ' ~ adapter.quote(merchants),
+            'grant ' ~ select_each_column(name) ~ ' on ' ~ mart ~ ' to role ' ~ adapter.quote(merchants),
+        ]) -%}
     {%- endfor -%}
-    {{ return(statements + [
-        'alter table ' ~ mart ~ ' row level security on',
-        'grant usage on schema ' ~ mart.without_identifier() ~ ' to role ' ~ adapter.quote(merchants),
-        'grant select (' ~ merchant_columns() ~ ') on ' ~ mart ~ ' to role ' ~ adapter.quote(merchants),
-    ]) }}
+    {{ return(statements) }}
 {%- endmacro -%}
 
 {%- macro unprotect_merchant_rows_sql(merchants) -%}
-    {%- set mart = relation_of('merchant_flyer_engagement').include(database=false) -%}
-    {{ return([
-        'revoke select (' ~ merchant_columns() ~ ') on ' ~ mart ~ ' from role ' ~ adapter.quote(merchants),
-        'alter table ' ~ mart ~ ' row level security off',
+    {%- set statements = [] -%}
+    {%- for name in marts_of_merchants() -%}
+        {%- set mart = relation_of(name).include(database=false) -%}
+        {%- do statements.extend([
+            'revoke ' ~ select_each_column(name) ~ ' on ' ~ mart ~ ' from role ' ~ adapter.quote(merchants),
+            'alter table ' ~ mart ~ ' row level security off',
+        ]) -%}
+    {%- endfor -%}
+    {{ return(statements + [
         'drop rls policy if exists merchant_rows cascade',
         'drop rls policy if exists every_row cascade',
     ]) }}
 {%- endmacro -%}
 
-{# View time, and not whose it was. #}
-{%- macro merchant_columns() -%}
-    merchant_id, flyer_id, date, total_view_secs, measured_views, views
+{# Those without users and without figures of few readers. #}
+{%- macro marts_of_merchants() -%}
+    {{ return(['merchant_flyer_daily', 'merchant_hourly']) }}
+{%- endmacro -%}
+
+{# Column by column, as dbt would take back a right to the table that its own config does not give. #}
+{%- macro select_each_column(model) -%}
+    select ({{ graph.nodes['model.flyer_analytics.' ~ model].columns | join(', ') }})
 {%- endmacro -%}
 
 {%- macro run_in_transaction(statements) -%}

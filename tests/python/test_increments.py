@@ -36,6 +36,7 @@ RELATIONS = (
     "marts.merchant_flyer_engagement",
     "marts.merchant_flyer_daily",
     "marts.merchant_hourly",
+    "marts.time_spine_daily",
 )
 LOADS = 4
 EVERYBODY = "everybody"

@@ -50,7 +50,8 @@ def test_retry_goes_on_where_a_run_failed(project: Project) -> None:
     project.query("create table raw.event_types as select 'flyer_open' as event")
     assert not project.try_dbt("run").success
     project.query(
-        "alter table raw.event_types add column role varchar; update raw.event_types set role = 'shows_flyer'"
+        "alter table raw.event_types add column role varchar; alter table raw.event_types add column counts_as varchar;"
+        " update raw.event_types set role = 'shows_flyer'"
     )
     project.dbt("retry")
     assert project.query("select count(*) from marts.user_daily_avg_flyer_time")[0][0] > 100

@@ -96,10 +96,19 @@ def test_unload(compiled: Compile) -> None:
     )
 
 
+DAILY_COLUMNS = (
+    "merchant_id, flyer_id, date, is_suppressed, readers, views, measured_views, total_view_secs, avg_view_secs,"
+    " median_view_secs, items_opened, views_to_other_merchants, share_to_other_merchants, merchant_favorites"
+)
+MARTS_OF_MERCHANTS = {
+    '"marts"."merchant_flyer_daily"': DAILY_COLUMNS,
+    '"marts"."merchant_hourly"': "merchant_id, date, hour, readers, views",
+}
+
+
 def test_merchants_read_their_own_rows_only_once_all_is_in_place(compiled: Compile) -> None:
     """In this order nobody reads too much at any time, and the builder never too little."""
     statements = compiled("protect_merchant_rows_sql('partners', ['bi', 'staff'], 'builder') | join(';\n')").split("; ")
-    mart = '"marts"."merchant_flyer_engagement"'
     assert statements == [
         'grant ignore rls to role "builder"',
         'create table if not exists "raw".merchant_readers (reader varchar(128), merchant_id varchar(1024))'
@@ -109,30 +118,34 @@ def test_merchants_read_their_own_rows_only_once_all_is_in_place(compiled: Compi
         "create rls policy merchant_rows with (merchant_id varchar(1024)) using (merchant_id in"
         ' (select merchant_id from "raw".merchant_readers where reader = current_user))',
         "create rls policy every_row using (true)",
-        f'attach rls policy merchant_rows on {mart} to role "partners"',
-        f'attach rls policy every_row on {mart} to role "bi"',
-        f'attach rls policy every_row on {mart} to role "staff"',
-        f"alter table {mart} row level security on",
-        'grant usage on schema "marts" to role "partners"',
-        "grant select (merchant_id, flyer_id, date, total_view_secs, measured_views, views)"
-        f' on {mart} to role "partners"',
+    ] + [
+        statement
+        for mart, columns in MARTS_OF_MERCHANTS.items()
+        for statement in (
+            f'attach rls policy merchant_rows on {mart} to role "partners"',
+            f'attach rls policy every_row on {mart} to role "bi"',
+            f'attach rls policy every_row on {mart} to role "staff"',
+            f"alter table {mart} row level security on",
+            'grant usage on schema "marts" to role "partners"',
+            f'grant select ({columns}) on {mart} to role "partners"',
+        )
     ]
 
 
 def test_merchants_lose_their_right_before_their_policy(compiled: Compile) -> None:
-    mart = '"marts"."merchant_flyer_engagement"'
     assert compiled("unprotect_merchant_rows_sql('partners') | join(';\n')").split("; ") == [
-        "revoke select (merchant_id, flyer_id, date, total_view_secs, measured_views, views)"
-        f' on {mart} from role "partners"',
-        f"alter table {mart} row level security off",
-        "drop rls policy if exists merchant_rows cascade",
-        "drop rls policy if exists every_row cascade",
-    ]
+        statement
+        for mart, columns in MARTS_OF_MERCHANTS.items()
+        for statement in (
+            f'revoke select ({columns}) on {mart} from role "partners"',
+            f"alter table {mart} row level security off",
+        )
+    ] + ["drop rls policy if exists merchant_rows cascade", "drop rls policy if exists every_row cascade"]
 
 
 def test_policy_is_of_the_type_of_its_column(manifest: Manifest) -> None:
-    column = manifest.nodes["model.flyer_analytics.merchant_flyer_engagement"].columns["merchant_id"]
-    assert column.data_type == "varchar(1024)"
+    for mart in ("merchant_flyer_daily", "merchant_hourly"):
+        assert manifest.nodes[f"model.flyer_analytics.{mart}"].columns["merchant_id"].data_type == "varchar(1024)"
 
 
 def test_stream_of_kinesis(compiled: Compile) -> None:
@@ -169,13 +182,18 @@ def test_every_table_says_where_its_rows_lie(manifest: Manifest) -> None:
     assert design.pop("event_types") == design.pop("sample_flyer_events") == ("all", None)
     assert design.pop("stg_flyer_app__rejected") == ("even", "_loaded_at")
     assert design.pop("merchant_flyer_engagement") == ("user_id", ["date", "merchant_id"])
+    assert design.pop("int_flyer_daily") == ("merchant_id", "date")
+    assert (
+        design.pop("merchant_flyer_daily") == design.pop("merchant_hourly") == ("merchant_id", ["date", "merchant_id"])
+    )
+    assert design.pop("time_spine_daily") == ("all", "date")
     assert set(design.values()) == {("user_id", "date")}
 
 
 def test_grants_are_those_of_the_environment(manifest: Manifest) -> None:
     for node in manifest.nodes.values():
         if isinstance(node, ModelNode):
-            grantees = ["role:bi", "user:tableau"] if "marts" in node.fqn else ["role:scientists"]
+            grantees = ["role:bi", "user:tableau"] if node.schema == "marts" else ["role:scientists"]
             assert node.config.grants == {"select": grantees}, node.name
 
 
