@@ -8,29 +8,34 @@ from dbt.contracts.graph.manifest import Manifest
 from dbt.node_types import NodeType
 
 from tests.redshift.edits import edit
+from tests.redshift.standin import Standin
 
 from .conftest import REDSHIFT_DATABASE, RedshiftProject
 
 ROLES = ["bi", "scientists", "merchants", "builder"]
 
 
-@pytest.fixture
-def built(redshift: RedshiftProject, monkeypatch: pytest.MonkeyPatch) -> Iterator[RedshiftProject]:
+@pytest.fixture(scope="module")
+def built(
+    seeded_standin: tuple[Standin, Manifest], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RedshiftProject]:
     """All models, made on no rows, under the grants of the environment."""
-    monkeypatch.setenv("FLYER_REDSHIFT_READERS", "role:bi")
-    monkeypatch.setenv("FLYER_REDSHIFT_EXPLORERS", "role:scientists")
-    parsed = dbtRunner().invoke(["--quiet", "parse", "--target", "redshift"])
-    assert isinstance(parsed.result, Manifest), parsed.exception
-    redshift.manifest = parsed.result
-    for role in ROLES:
-        redshift.query(f"create role {role}")
-    redshift.dbt("run", "--empty")
-    redshift.standin.statements.clear()
-    monkeypatch.setattr(redshift.standin, "_emulations", dict(redshift.standin._emulations))
-    yield redshift
-    redshift.start_over()
-    for role in ROLES:
-        redshift.query(f"drop owned by {role}; drop role {role}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FLYER_REDSHIFT_READERS", "role:bi")
+        patch.setenv("FLYER_REDSHIFT_EXPLORERS", "role:scientists")
+        parsed = dbtRunner().invoke(["--quiet", "parse", "--target", "redshift"])
+        assert isinstance(parsed.result, Manifest), parsed.exception
+        standin, _ = seeded_standin
+        project = RedshiftProject(parsed.result, tmp_path_factory.mktemp("redshift"), standin=standin)
+        project.start_over()
+        for role in ROLES:
+            project.query(f"create role {role}")
+        project.dbt("run", "--empty")
+        patch.setattr(standin, "_emulations", dict(standin._emulations))
+        yield project
+        project.start_over()
+        for role in ROLES:
+            project.query(f"drop owned by {role}; drop role {role}")
 
 
 def can_read(project: RedshiftProject, role: str) -> set[str]:
@@ -85,6 +90,7 @@ def test_merchants_are_granted_columns_behind_their_policy(built: RedshiftProjec
 def test_exports_are_unloaded(built: RedshiftProject) -> None:
     built.query("create function redshift.pg_last_unload_count() returns bigint language sql as 'select 7'")
     built.standin.emulate("unload", lambda _: "select 1")
+    built.standin.statements.clear()
     built.dbt("run-operation", "export_events", "--args", "{path: 's3://lake/', dates: 2018-10-01}")
     assert "\n".join(built.messages).splitlines()[-2:] == [
         "s3://lake/stg_flyer_app__events: 7 rows",
