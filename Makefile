@@ -11,7 +11,7 @@ export DBT_PROJECT_DIR := $(CURDIR)
 export DBT_PROFILES_DIR := $(CURDIR)
 
 .DEFAULT_GOAL := help
-.PHONY: help build load test lint unit draws bench docs sample lock clean
+.PHONY: help build load report test lint unit browser draws bench docs sample lock clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,15 @@ load: export FILE := $(FILE)
 load: $(VENV)/.build ## load your own events: make load FILE='events/*.csv' (a file, a glob or a folder)
 	@test -n "$$FILE" || { echo "make load needs FILE: make load FILE='events/*.csv'" >&2; exit 2; }
 	@$(DBT) run-operation load_events --args "$$($(BIN)/python -c 'import json, os; print(json.dumps({"path": os.environ["FILE"]}))')"
+
+report: export MERCHANT := $(MERCHANT)
+report: export FROM := $(FROM)
+report: export TO := $(TO)
+report: OUT ?= report
+report: export OUT := $(OUT)
+report: $(VENV)/.build ## pages for merchants: make report MERCHANT=6063 FROM=2018-11-02 TO=2018-11-06 OUT=pages, all optional
+	@$(BIN)/python -m flyer_analytics.report --out="$$OUT" \
+		$${MERCHANT:+--merchant="$$MERCHANT"} $${FROM:+--from="$$FROM"} $${TO:+--to="$$TO"}
 
 test: lint unit ## everything that CI checks
 
@@ -43,9 +52,16 @@ lint: $(VENV)/.dev ## style of SQL and Python, types, conventions; a build of th
 	$(BIN)/dbt-bouncer run
 	$(BIN)/sqlfluff lint --disable-progress-bar models tests analyses
 
-unit: $(VENV)/.dev ## the tests, on the locked DuckDB and on the oldest that is supported
+unit: $(VENV)/.dev browser ## the tests, on the locked DuckDB and on the oldest that is supported
 	$(PYTEST)
-	PYTHONPATH=$(CURDIR)/$(OLD_DUCKDB) $(PYTEST) tests/python --draws=1 -k 'not killed' --ignore tests/python/test_generate.py
+	PYTHONPATH=$(CURDIR)/$(OLD_DUCKDB) $(PYTEST) tests/python --draws=1 -k 'not killed and not chromium' --ignore tests/python/test_generate.py
+
+# Any Chromium will do; on Debian and Ubuntu a machine without one gets it, which only root may.
+browser:
+	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
+	echo "Installing Chromium, in which the tests open the merchant pages"; \
+	{ apt-get -qq update && apt-get -qq install --no-install-recommends chromium; } >/dev/null || { \
+		echo "The tests open pages in Chromium. Install it first: sudo apt-get install chromium" >&2; exit 1; }
 
 draws: DRAWS ?= 50
 draws: SEED ?= 1000

@@ -1,10 +1,12 @@
 """Where the marks of a chart lie: heights in pixels, widths in percent, so that a chart fills any screen."""
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 HEIGHT = 150  # px, of the plot without its labels
+DOTS_HEIGHT = 240
 MOST_LABELS = {"wide": 12, "narrow": 5}  # below the plot, on a desk and on a phone
 SECONDS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 18_000, 36_000]
 
@@ -56,22 +58,22 @@ class Dot:
 
 @dataclass(frozen=True)
 class Scatter:
-    """Dots on a logarithmic scale to the right and a linear one up; ``line`` px from above marks a value."""
+    """Dots on a logarithmic scale to the right and a linear one up; ``line``, px from above, marks a value."""
 
     dots: list[Dot]
     rows: list[Tick]
     labels: list[Tick]
     line: float
-    height: float = 2 * HEIGHT
+    height: float = DOTS_HEIGHT
 
 
 def steps(top: float, allowed: Iterable[float] | None = None) -> list[float]:
-    """Return round values from 0 to the first at or over ``top``, at most six; steps are 1, 2 or 5 times a power of 10.
+    """Return round values from 0 to the first at or over ``top``, at most five.
 
-    ``allowed`` names other steps, the smallest first, such as those that are round in minutes.
+    Steps are 1, 2 or 5 times a power of 10, or those ``allowed``, the smallest first, such as round ones of minutes.
     """
-    fitting = (step for step in allowed or () if 5 * step >= top)
-    decimals = (digit * 10.0**power for power in range(12) for digit in (1, 2, 5) if 5 * digit * 10.0**power >= top)
+    fitting = (step for step in allowed or () if 4 * step >= top)
+    decimals = (digit * 10.0**power for power in range(12) for digit in (1, 2, 5) if 4 * digit * 10.0**power >= top)
     step = next(fitting, None) or next(decimals)
     return [step * count for count in range(max(1, math.ceil(top / step)) + 1)]
 
@@ -123,21 +125,21 @@ def scatter(
     allowed: Iterable[float],
 ) -> Scatter:
     """Return a chart of ``points`` (to the right, up, label, text), in which the value ``marked`` has a line."""
-    height = 2 * HEIGHT
-    scale = steps(max(*(up for _, up, _, _ in points), marked), allowed)
-    least, most = (math.log10(choose(right for right, *_ in points)) for choose in (min, max))
-    left, width = least - 0.1, most - least + 0.2  # some room on both sides
+    scale = steps(max(marked, *(up for _, up, _, _ in points)), allowed)
+    rounds = [digit * 10**power for power in range(12) for digit in (1, 2, 5)]
+    least, most = (choose(right for right, *_ in points) for choose in (min, max))
+    left, right = bisect_right(rounds, least) - 1, bisect_left(rounds, most)
+    rights = rounds[left : max(left + 1, right) + 1]
 
     def x(value: float) -> float:
-        return 100 * (math.log10(value) - left) / width
+        return 4 + 92 * math.log(value / rights[0]) / math.log(rights[-1] / rights[0])
 
     def y(value: float) -> float:
-        return height * (1 - value / scale[-1])
+        return DOTS_HEIGHT * (1 - value / scale[-1])
 
-    rights = [digit * 10**power for power in range(12) for digit in (1, 2, 5)]
     return Scatter(
         dots=[Dot(x(right), y(up), label, text) for right, up, label, text in points],
         rows=[Tick(y(value), name(value)) for value in scale],
-        labels=[Tick(x(value), f"{value:,}") for value in rights if 0 <= x(value) <= 100],
+        labels=[Tick(x(value), f"{value:,}") for value in rights],
         line=y(marked),
     )

@@ -273,7 +273,11 @@ class Marts:
         if not database.exists():
             raise ReportError(f"{database} is not there. Run `make build` first, or name a database with --database.")
         try:
-            self._connection = duckdb.connect(str(database), read_only=True)
+            self._connection = duckdb.connect()
+            path = str(database).replace("'", "''")
+            # Under a name of our own: a file called marts.duckdb would be taken for the schema.
+            self._connection.execute(f"attach '{path}' as source (read_only); use source")
+            self._query("from marts.merchant_hourly limit 0")
             bounds = self._query("select min(date), max(date) from marts.merchant_flyer_daily where merchant_id <> ''")
         except duckdb.CatalogException as error:
             raise ReportError(f"{database} holds no marts. Run `make build` first.") from error
@@ -314,7 +318,9 @@ class Marts:
             raise ReportError(f"--from {first} is after --to {last}.")
         found = Range(max(first, self.known.first), min(last, self.known.last))
         if found.first > found.last:
-            raise ReportError(f"No data from {first} to {last}: there are from {self.known.first} to {self.known.last}.")
+            raise ReportError(
+                f"No data from {first} to {last}: there are from {self.known.first} to {self.known.last}."
+            )
         return found
 
     def _totals(self, source: str, *parameters: date) -> dict[str, Figures]:
@@ -338,7 +344,7 @@ class Marts:
 
     def hours(self, merchant: str) -> list[tuple[date, int | None, int | None, int]]:
         """Return date, hour, readers and views of ``merchant``; hours that stand together are None."""
-        return self._query(  # type: ignore[return-value]
+        return self._query(
             "select date, hour, readers, views from hours where merchant_id = ? order by date, hour nulls last",
             merchant,
         )
@@ -482,6 +488,7 @@ def page_data(marts: Marts, merchant: str, stem: str) -> dict[str, Any]:
         "hours": hours,
         "hour_chart": hour_chart(hours),
         "days": days,
+        "has_hidden_days": any(column.is_hidden for column in times_by_day.columns),
         "readers_by_day": readers_by_day,
         "times_by_day": times_by_day,
         "all_cells": cells,
@@ -515,9 +522,7 @@ def write_data(folder: Path, stem: str, marts: Marts, merchant: str, cells: list
         folder / f"{stem}.csv",
         ["merchant_id", *names, "remark"],
         (
-            [own, safe_in_a_spreadsheet(cell["flyer_id"])]
-            + [cell[name] for name in names[1:]]
-            + [remark(cell)]
+            [own, safe_in_a_spreadsheet(cell["flyer_id"])] + [cell[name] for name in names[1:]] + [remark(cell)]
             for cell in cells
         ),
     )
@@ -625,7 +630,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--merchant", metavar="ID", help="only this one, without the index (default: all)")
     parser.add_argument("--from", dest="first", type=date.fromisoformat, metavar="YYYY-MM-DD", help="first date")
     parser.add_argument(
-        "--to", dest="last", type=date.fromisoformat, metavar="YYYY-MM-DD", help="last date (default: the last with data)"
+        "--to",
+        dest="last",
+        type=date.fromisoformat,
+        metavar="YYYY-MM-DD",
+        help="last date (default: the last with data)",
     )
     parser.add_argument("--out", type=Path, default=Path("report"), metavar="FOLDER", help="default: report")
     parser.add_argument(
