@@ -201,8 +201,8 @@ def test_pages_in_chromium(shown: Shown, browser: Browser) -> None:
     overflowing = []
     page = browser.new_page()
     page.on("request", lambda request: requests.append(request.url))
-    page.on("console", messages.append)
-    page.on("pageerror", errors.append)
+    page.on("console", lambda message: messages.append(message))
+    page.on("pageerror", lambda error: errors.append(error))
     titles, links, anchors = set(), set(), set()
     files = sorted(shown.out.glob("*.html"))
     assert len(files) == len(STRANGE) + 5
