@@ -11,20 +11,25 @@ export DBT_PROJECT_DIR := $(CURDIR)
 export DBT_PROFILES_DIR := $(CURDIR)
 
 .DEFAULT_GOAL := help
-.PHONY: help build load report test lint unit browser draws bench docs sample lock clean
+.PHONY: help build publish report explore load test lint unit browser draws bench metrics docs sample lock clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: $(VENV)/.build ## environment, then every seed, model and test on DuckDB, and a look at the marts
+build: $(VENV)/.build ## environment, then every seed, model and test on DuckDB, the published copy, and a look at the marts
 	@echo "Building every seed, model and test"
 	@$(DBT) build --quiet
+	@$(BIN)/python -m flyer_analytics.publish
 	@$(BIN)/python -m flyer_analytics.summary
 
-load: export FILE := $(FILE)
-load: $(VENV)/.build ## load your own events: make load FILE='events/*.csv' (a file, a glob or a folder)
-	@test -n "$$FILE" || { echo "make load needs FILE: make load FILE='events/*.csv'" >&2; exit 2; }
-	@$(DBT) run-operation load_events --args "$$($(BIN)/python -c 'import json, os; print(json.dumps({"path": os.environ["FILE"]}))')"
+# The tests run again: nothing else knows how those of the last build ended.
+publish: $(VENV)/.build ## after a build by dbt itself: test what is there and publish it for BI tools
+	@$(DBT) test --quiet --exclude-resource-type unit_test || { \
+		echo "Nothing was published: these tests must pass first. make build builds everything and publishes it." >&2; exit 1; }
+	@$(BIN)/python -m flyer_analytics.publish
+
+explore: $(VENV)/.explore ## questions about merchants, flyers and dates, in a browser
+	@$(BIN)/python -m streamlit run flyer_analytics/explore.py
 
 report: export MERCHANT := $(MERCHANT)
 report: export FROM := $(FROM)
@@ -34,6 +39,12 @@ report: export OUT := $(OUT)
 report: $(VENV)/.build ## pages for merchants: make report MERCHANT=6063 FROM=2018-11-02 TO=2018-11-06 OUT=pages, all optional
 	@$(BIN)/python -m flyer_analytics.report --out="$$OUT" \
 		$${MERCHANT:+--merchant="$$MERCHANT"} $${FROM:+--from="$$FROM"} $${TO:+--to="$$TO"}
+
+load: export FILE := $(FILE)
+load: $(VENV)/.build ## load your own events: make load FILE='events/*.csv' (a file, a glob or a folder; s3://... on Redshift)
+	@test -n "$$FILE" || { echo "make load needs FILE: make load FILE='events/*.csv'" >&2; exit 2; }
+	@case "$$FILE" in s3://*) exec $(BIN)/python -m flyer_analytics.load "$$FILE";; esac; \
+		$(DBT) run-operation load_events --args "$$($(BIN)/python -c 'import json, os; print(json.dumps({"path": os.environ["FILE"]}))')"
 
 test: lint unit ## everything that CI checks
 
@@ -50,11 +61,15 @@ lint: $(VENV)/.dev ## style of SQL and Python, types, conventions; a build of th
 	FLYER_REDSHIFT_HOST=none FLYER_REDSHIFT_DATABASE=none FLYER_REDSHIFT_USER=none FLYER_REDSHIFT_PASSWORD=none \
 		$(DBT) --quiet --warn-error parse --target redshift --target-path target/redshift
 	$(BIN)/dbt-bouncer run
+	@# It looks for target/semantic_manifest.json beside dbt_project.yml, nowhere else.
+	ln -s ../../dbt_project.yml target/lint && ln -s . target/lint/target
+	DBT_PROJECT_DIR=target/lint $(BIN)/mf validate-configs
 	$(BIN)/sqlfluff lint --disable-progress-bar models tests analyses
 
-unit: $(VENV)/.dev browser ## the tests, on the locked DuckDB and on the oldest that is supported
+unit: $(VENV)/.dev browser ## the tests, on the locked DuckDB, on Redshift's stand-in and on the oldest DuckDB
 	$(PYTEST)
-	PYTHONPATH=$(CURDIR)/$(OLD_DUCKDB) $(PYTEST) tests/python --draws=1 -k 'not killed and not chromium' --ignore tests/python/test_generate.py
+	PYTHONPATH=$(CURDIR)/$(OLD_DUCKDB) $(PYTEST) tests/python --draws=1 -k 'not killed and not chromium' --ignore-glob '*/test_redshift*' \
+		$(addprefix --ignore tests/python/test_,generate.py metrics.py explore.py)
 
 # Any Chromium will do; on Debian and Ubuntu a machine without one gets it, which only root may.
 browser:
@@ -72,22 +87,27 @@ bench: EVENTS ?= 1000000 10000000
 bench: $(VENV)/.bench ## time and memory beside three rivals: make bench EVENTS=100000000
 	$(BIN)/python benchmarks/run.py --events $(EVENTS)
 
+metrics: $(VENV)/.metrics ## MetricFlow, for questions about metrics (docs/metrics.md)
+	@$(BIN)/mf list metrics
+
 docs: $(VENV)/.build ## the documentation site, one file: target/static_index.html
-	$(DBT) docs generate --static --quiet
-	@echo "open $(CURDIR)/target/static_index.html"
+	@$(DBT) docs generate --quiet
+	@$(BIN)/python -m flyer_analytics.site
 
 sample: $(VENV)/.build ## write the sample seed again
 	$(BIN)/python -m flyer_analytics.generate seeds/sample_flyer_events.csv \
 		--as-loaded --events 3000 --users 60 --days 5 --start 2018-11-02 --seed 7
 
 lock: $(VENV)/.dev ## write requirements/ again from pyproject.toml
-	$(COMPILE) pyproject.toml --upgrade --extra dev -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --upgrade --extra dev --extra explore --extra metrics -o requirements/dev.txt
 	$(COMPILE) pyproject.toml --upgrade --constraints requirements/dev.txt -o requirements/build.txt
 	$(COMPILE) pyproject.toml --upgrade --constraints requirements/dev.txt --extra bench -o requirements/bench.txt
+	$(COMPILE) pyproject.toml --upgrade --constraints requirements/dev.txt --extra metrics -o requirements/metrics.txt
+	$(COMPILE) pyproject.toml --upgrade --constraints requirements/dev.txt --extra explore -o requirements/explore.txt
 	echo "duckdb==1.5.6" | $(COMPILE) - -o requirements/duckdb-oldest.txt
 
 clean: ## remove the environment, the database and what dbt wrote
-	rm -rf $(VENV) target logs dbt_packages flyer_analytics.duckdb flyer_analytics.duckdb.wal
+	rm -rf $(VENV) target logs dbt_packages published flyer_analytics.duckdb flyer_analytics.duckdb.wal
 
 $(VENV)/.build: requirements/build.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -107,4 +127,14 @@ $(VENV)/.dev: requirements/dev.txt requirements/duckdb-oldest.txt $(VENV)/.build
 $(VENV)/.bench: requirements/bench.txt $(VENV)/.build
 	@echo "Adding PySpark, polars and what draws the chart"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@touch $@
+
+$(VENV)/.metrics: requirements/metrics.txt $(VENV)/.build
+	@echo "Adding MetricFlow"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/metrics.txt
+	@touch $@
+
+$(VENV)/.explore: requirements/explore.txt $(VENV)/.build
+	@echo "Adding Streamlit"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/explore.txt
 	@touch $@

@@ -78,13 +78,13 @@ select
     flyer_id,
     opened_secs,
     shown_secs,
-    sum(difference) over () / 2 as all_moved_secs,
+    cast(sum(difference) over () as double precision) / 2 as all_moved_secs,
     round(
-        100 * cast(sum(difference) over () / 2 as double precision)
+        50 * cast(sum(difference) over () as double precision)
         / nullif(sum(opened_secs) over (), 0), 1
     ) as moved_percent
 from flyers
 order by
-    difference desc,
+    difference desc nulls last,
     merchant_id asc nulls last,
     flyer_id asc

@@ -8,7 +8,6 @@ import argparse
 import csv
 import difflib
 import hashlib
-import os
 import re
 import sys
 from bisect import bisect_left
@@ -27,7 +26,7 @@ import duckdb
 import jinja2
 import yaml
 
-from flyer_analytics import charts
+from flyer_analytics import charts, publish
 
 PROJECT = Path(__file__).parents[1]
 TEMPLATES = Path(__file__).parent / "templates"
@@ -367,7 +366,7 @@ class Marts:
         ids = [row[0] for row in self._query("select distinct merchant_id from cells where merchant_id is not null")]
         near = ", ".join(map(repr, difflib.get_close_matches(merchant, ids)))
         raise ReportError(
-            f"No merchant {merchant!r}; {len(ids):,} others have data from {self.asked.first} to {self.asked.last}"
+            f"No merchant {merchant!r}. {len(ids):,} have data from {self.asked.first} to {self.asked.last}"
             f"{f', such as {near}' if near else ''}. An id is text, in which zeros in front count."
         )
 
@@ -640,9 +639,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--database",
         type=Path,
-        default=Path(os.environ.get("FLYER_DUCKDB_PATH", "flyer_analytics.duckdb")),
+        default=publish.published_path() / publish.COPY,
         metavar="FILE",
-        help="the marts (default: FLYER_DUCKDB_PATH, or flyer_analytics.duckdb)",
+        help="the marts (default: the published copy)",
     )
     parser.epilog = f"Without --from, the {DAYS} days up to --to, as far as there are data."
     return parser.parse_args(arguments)

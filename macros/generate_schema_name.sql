@@ -9,7 +9,7 @@
     {%- endif -%}
     {%- if custom_schema_name is none -%}
         {{ target.schema }}
-    {%- elif target.name in ['duckdb', 'redshift'] -%}
+    {%- elif target.name in ['duckdb', 'published', 'redshift'] -%}
         {{ custom_schema_name | trim }}
     {%- else -%}
         {{ target.schema }}_{{ custom_schema_name | trim }}

@@ -36,7 +36,20 @@
                     {{ adapter.quote(column) }} {{ type }}{{ ',' if not loop.last }}
                     {%- endfor %}
                 )
+                {{ raw_table_design() }}
             {%- endcall -%}
         {%- endfor -%}
     {%- endif -%}
+{%- endmacro -%}
+
+{%- macro raw_table_design() -%}
+    {{ return(adapter.dispatch('raw_table_design')()) }}
+{%- endmacro -%}
+
+{%- macro duckdb__raw_table_design() -%}
+{%- endmacro -%}
+
+{# By load, as an increment reads the last ones. Not by user: raw ids are not cleaned, so no join could use it. #}
+{%- macro redshift__raw_table_design() -%}
+    diststyle even sortkey (_loaded_at)
 {%- endmacro -%}

@@ -21,16 +21,10 @@
         {%- if var('min_readers') is not integer or var('min_readers') is boolean or var('min_readers') < 1 -%}
             {{ stop_on_var('min_readers', "a whole number of people, 1 or more") }}
         {%- endif -%}
-        {%- set calendar_date = '(19|2[0-9])[0-9]{2}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])'
-            ~ '|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8]))' -%}
-        {%- if not modules.re.fullmatch(calendar_date, var('earliest_event_date') | string) -%}
+        {%- if not modules.re.fullmatch(calendar_date(), var('earliest_event_date') | string) -%}
             {{ stop_on_var('earliest_event_date', "a date written YYYY-MM-DD, year 1900 or later") }}
         {%- endif -%}
-        {%- set dates = dates_to_recompute() -%}
-        {%- if dates and (
-            not modules.re.fullmatch(calendar_date ~ '(/' ~ calendar_date ~ ')?', var('recompute_dates') | string)
-            or dates[0] > dates[1]
-        ) -%}
+        {%- if date_range(var('recompute_dates')) is none -%}
             {{ stop_on_var('recompute_dates', "a date written YYYY-MM-DD, or a first and a last one with / between them") }}
         {%- endif -%}
     {%- endif -%}

@@ -33,7 +33,7 @@
     {%- if execute and flags.WHICH in ['run', 'build', 'retry'] and selected_models() -%}
         {%- set state = build_state() -%}
         {%- if adapter.get_relation(state.database, state.schema, state.identifier) is none -%}
-            {%- do run_query('create schema if not exists ' ~ state.without_identifier()) -%}
+            {%- do run_query('create schema if not exists ' ~ state.without_identifier().include(database=false)) -%}
             {%- call statement(auto_begin=false) -%}
                 create table if not exists {{ state }} (
                     completed_to timestamp, settings varchar(65535), reads varchar(100)

@@ -5,15 +5,12 @@
 {%- macro reopen_log(session_parts, days_touched) -%}
     {%- if is_incremental() -%}
         update {{ this }} set end_reason = 'idle'
-        where end_reason = 'end_of_log'
-            and exists (
-                select 1
-                from (
-                    select user_id as returned_user_id, last_screen_at
-                    from {{ session_parts }}
-                    where {{ is_in_days(days_touched) }}
-                ) as returns
-                where returned_user_id = user_id and last_screen_at > last_event_at
-            )
+        from (
+            select user_id as returned_user_id, max(last_screen_at) as returned_at
+            from {{ session_parts }}
+            where {{ is_in_days(days_touched) }}
+            group by user_id
+        ) as returns
+        where end_reason = 'end_of_log' and user_id = returned_user_id and last_event_at < returned_at
     {%- endif -%}
 {%- endmacro -%}

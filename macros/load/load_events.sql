@@ -1,15 +1,15 @@
 {#
-    dbt run-operation load_events --args '{path: "events/*.csv"}'
+    dbt run-operation load_events --args '{path: "events/*.csv"}'       (on Redshift: load_from_s3.sql)
 
     Fills raw.flyer_events from a file, a glob or a folder, in one transaction: a load that dies leaves nothing behind.
     A file whose content is already there is skipped, whatever its name. A file that cannot be used at all (no header,
     a column missing) keeps no other file from loading, and is an error at the end.
 #}
-{%- macro load_events(path) -%}
-    {{ return(adapter.dispatch('load_events')(path)) }}
+{%- macro load_events(path, copies=none) -%}
+    {{ return(adapter.dispatch('load_events')(path, copies)) }}
 {%- endmacro -%}
 
-{%- macro duckdb__load_events(path) -%}
+{%- macro duckdb__load_events(path, copies) -%}
     {%- if path is not string or not path | trim -%}
         {{ exceptions.raise_compiler_error(
             "load_events needs a path, a text: --args '{path: \"events/*.csv\"}'; it got " ~ path | tojson
@@ -81,12 +81,6 @@
     {%- if not run_query('select 1 from raw.flyer_events limit 1').rows -%}
         {%- do log("No event is loaded yet, so the models still read the sample", info=true) -%}
     {%- endif -%}
-{%- endmacro -%}
-
-{%- macro redshift__load_events(path) -%}
-    {{ exceptions.raise_compiler_error(
-        "load_events reads files on DuckDB only so far: on Redshift fill " ~ target.database ~ ".raw.flyer_events with COPY"
-    ) }}
 {%- endmacro -%}
 
 {%- macro event_columns() -%}

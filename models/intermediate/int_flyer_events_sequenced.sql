@@ -311,14 +311,12 @@ select
     events.source_row,
 
     ---------- measures
-    case
-        when events.micros_since_flyer_event < {{ max_gap_micros }}
-            then
-                cast(
-                    events.micros_since_flyer_event * 0.000001
-                    as decimal(18, 6)
-                )
-    end as gap_secs,
+    cast(
+        case
+            when events.micros_since_flyer_event < {{ max_gap_micros }}
+                then events.micros_since_flyer_event
+        end * 0.000001 as decimal(18, 6)
+    ) as gap_secs,
     cast(events.micros_on_screen * 0.000001 as decimal(18, 6))
         as on_screen_secs,
 

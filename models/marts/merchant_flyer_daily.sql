@@ -7,8 +7,6 @@
     What a merchant may see. Every figure of a cell is left out when too few readers stand behind it; a total over what
     is left holds nothing of what was left out.
 #}
-{%- set published = 'readers >= ' ~ var('min_readers') -%}
-{%- set time_published = 'measured_readers >= ' ~ var('min_readers') -%}
 
 with
 
@@ -45,12 +43,36 @@ flyer_days_with_favorites as (
 
     select
         flyer_days.*,
-        coalesce(merchant_favorites.favorites, 0) as merchant_favorites
+        coalesce(merchant_favorites.favorites, 0) as merchant_favorites,
+        flyer_days.readers >= {{ var('min_readers') }} as has_readers,
+        flyer_days.measured_readers >= {{ var('min_readers') }}
+            as has_measured_readers
     from flyer_days
     left join merchant_favorites
         on
             flyer_days.merchant_id = merchant_favorites.merchant_id
             and flyer_days.date = merchant_favorites.date
+
+),
+
+figures_to_show as (
+
+    select
+        merchant_id,
+        flyer_id,
+        date,
+        has_readers,
+        case when has_readers then readers end as readers,
+        case when has_readers then views end as views,
+        case when has_readers then measured_views end as measured_views,
+        case when has_measured_readers then view_secs end as view_secs,
+        case when has_measured_readers then middle_secs end as middle_secs,
+        middle_views,
+        case when has_readers then items_opened end as items_opened,
+        case when has_readers then views_to_other_merchants end
+            as views_to_other_merchants,
+        case when has_readers then merchant_favorites end as merchant_favorites
+    from flyer_days_with_favorites
 
 )
 
@@ -61,32 +83,21 @@ select
     date,
 
     ---------- readers
-    not {{ published }} as is_suppressed,
-    case when {{ published }} then readers end as readers,
+    not has_readers as is_suppressed,
+    readers,
 
     ---------- view time
-    case when {{ published }} then views end as views,
-    case when {{ published }} then measured_views end as measured_views,
-    case when {{ time_published }} then {{ rounded('view_secs') }} end
-        as total_view_secs,
-    case
-        when {{ time_published }}
-            then {{ rounded('view_secs', 'measured_views') }}
-    end as avg_view_secs,
-    case
-        when {{ time_published }}
-            then {{ rounded('middle_secs', 'middle_views') }}
-    end as median_view_secs,
+    views,
+    measured_views,
+    {{ rounded('view_secs') }} as total_view_secs,
+    {{ rounded('view_secs', 'measured_views') }} as avg_view_secs,
+    {{ rounded('middle_secs', 'middle_views') }} as median_view_secs,
 
     ---------- what readers did
-    case when {{ published }} then items_opened end as items_opened,
-    case when {{ published }} then views_to_other_merchants end
-        as views_to_other_merchants,
-    case
-        when {{ published }}
-            then {{ rounded('views_to_other_merchants', 'views', 4) }}
-    end as share_to_other_merchants,
-    case when {{ published }} then cast(merchant_favorites as bigint) end
-        as merchant_favorites
-from flyer_days_with_favorites
+    items_opened,
+    views_to_other_merchants,
+    {{ rounded('views_to_other_merchants', 'views', 4) }}
+        as share_to_other_merchants,
+    cast(merchant_favorites as bigint) as merchant_favorites
+from figures_to_show
 {{ clustered_by('date') }}

@@ -14,11 +14,16 @@ with
 flyer_days as (
 
     select * from {{ ref('int_flyer_daily') }}
-    where
-        readers >= {{ var('min_readers') }}
-        {%- if is_incremental() %}
-            and {{ is_on_dates(ref('int_flyer_days_affected')) }}
-        {%- endif %}
+    {%- if is_incremental() %}
+        where {{ is_on_dates(ref('int_flyer_days_affected')) }}
+    {%- endif %}
+
+),
+
+shown_flyer_days as (
+
+    select * from flyer_days
+    where readers >= {{ var('min_readers') }}
 
 ),
 
@@ -43,7 +48,7 @@ hours as (
         count(distinct flyer_views.user_id) as readers,
         count(*) as views
     from flyer_views
-    inner join flyer_days
+    inner join shown_flyer_days as flyer_days
         on
             coalesce(flyer_views.merchant_id, '')
             = coalesce(flyer_days.merchant_id, '')

@@ -6,11 +6,14 @@ handed to every run. It names the database by the stem of its file, so that all 
 
 import gc
 import os
+import re
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import duckdb
 import pytest
@@ -20,8 +23,12 @@ from dbt.contracts.graph.manifest import Manifest
 from dbt_common.events.base_types import EventMsg
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.redshift.standin import Standin
+
 PROJECT = Path(__file__).parents[2]
 DATABASE = "flyer_analytics.duckdb"
+REDSHIFT_DATABASE = "flyer"
+SEEDED_DATABASE = "flyer_seeded"
 REFERENCE_DAY = PROJECT.parent / "shared" / "data" / "flyer_events_2018-10-01.csv"
 
 
@@ -42,8 +49,9 @@ def pytest_report_header() -> str:
 
 @dataclass
 class Project:
-    """The project on one database; ``messages`` holds what the last dbt command said."""
+    """The project on one database of DuckDB; ``messages`` holds what the last dbt command said."""
 
+    target: ClassVar[str] = "duckdb"
     manifest: Manifest
     folder: Path
     messages: list[str] = field(default_factory=list)
@@ -57,7 +65,7 @@ class Project:
         self.messages = []
         self.is_held = True
         runner = dbtRunner(manifest=self.manifest, callbacks=[self._hear, *callbacks])
-        return runner.invoke(["--quiet", *arguments])
+        return runner.invoke(["--quiet", *arguments, "--target", self.target])
 
     def dbt(self, *arguments: str) -> dbtRunnerResult:
         result = self.try_dbt(*arguments)
@@ -92,6 +100,29 @@ class Project:
             found = connection.sql(f"from {relation}")
             return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
 
+    def tables(self, *relations: str) -> dict[str, Counter[tuple[Any, ...]]]:
+        with self.connect() as connection:
+            return {name: Counter(connection.execute(f"from {name}").fetchall()) for name in relations}
+
+    def types(self, schema: str) -> dict[str, str]:
+        """The type of each column of each relation in ``schema``, in words of both engines."""
+        return {
+            f"{table}.{column}": kind.lower().replace("decimal", "numeric").replace("varchar", "text")
+            for table, column, kind in self.query(
+                f"select table_name, column_name, data_type from duckdb_columns() where schema_name = '{schema}'"
+            )
+        }
+
+    def start_over(self) -> None:
+        """Go on with a database whose raw tables are empty."""
+        self.disconnect()
+        self.database.unlink(missing_ok=True)
+        self.dbt("run", "--select", "base_flyer_app__events")
+
+    def insert_raw(self, file: Path) -> None:
+        """Fill ``raw.flyer_events`` from a CSV file of its columns without a header; what is empty is null."""
+        self.query(f"copy raw.flyer_events from '{file}' (format csv, header false)")
+
     def disconnect(self) -> None:
         """Let go of the database, which dbt holds open for the next command in this process."""
         DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
@@ -101,6 +132,55 @@ class Project:
     def _hear(self, event: EventMsg) -> None:
         if event.info.level in ("info", "warn", "error"):
             self.messages.append(event.info.msg)  # type: ignore[attr-defined]
+
+
+@dataclass
+class RedshiftProject(Project):
+    """The project on the stand-in for Redshift, in database ``flyer``."""
+
+    target = "redshift"
+    standin: Standin = field(kw_only=True)
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """What PostgreSQL answers to its own SQL."""
+        with closing(self.standin.connect(REDSHIFT_DATABASE)) as connection, connection.cursor() as cursor:
+            cursor.execute(sql)
+            return cursor.fetchall() if cursor.description else []
+
+    def rows(self, relation: str) -> list[dict[str, Any]]:
+        with closing(self.standin.connect(REDSHIFT_DATABASE)) as connection, connection.cursor() as cursor:
+            cursor.execute(f"select * from {relation}")
+            assert cursor.description
+            return [dict(zip([column.name for column in cursor.description], row, strict=True)) for row in cursor]
+
+    def tables(self, *relations: str) -> dict[str, Counter[tuple[Any, ...]]]:
+        return {name: Counter(self.query(f"select * from {name}")) for name in relations}
+
+    def types(self, schema: str) -> dict[str, str]:
+        return {
+            name: re.sub("character varying([(][0-9]+[)])?", "text", kind).removesuffix(" without time zone")
+            for name, kind in self.query(
+                "select relname || '.' || attname, format_type(atttypid, atttypmod)"
+                " from pg_attribute inner join pg_class on attrelid = pg_class.oid"
+                f" where relnamespace = '{schema}'::regnamespace and attnum > 0 and relkind in ('r', 'v')"
+            )
+        }
+
+    def start_over(self) -> None:
+        """Go on with a database of the seeds and empty raw tables."""
+        self.standin.drop_database(REDSHIFT_DATABASE)
+        self.standin.create_database(REDSHIFT_DATABASE, SEEDED_DATABASE)
+
+    def insert_raw(self, file: Path) -> None:
+        with (
+            closing(self.standin.connect(REDSHIFT_DATABASE)) as connection,
+            connection.cursor() as cursor,
+            file.open() as rows,
+        ):
+            cursor.copy_expert("copy raw.flyer_events from stdin with (format csv)", rows)
+
+    def disconnect(self) -> None:
+        """Nothing is held: dbt closes its connections."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -144,6 +224,33 @@ def browser(chromium: str) -> Iterator[Browser]:
     """Chromium. Not for a whole session: while it is there, nothing else in the process can run an event loop."""
     with sync_playwright() as playwright, playwright.chromium.launch(executable_path=chromium) as browser:
         yield browser
+
+
+@pytest.fixture(scope="session")
+def seeded_standin(standin: Standin, dbt_environment: None) -> Iterator[tuple[Standin, Manifest]]:  # noqa: ARG001
+    """The stand-in as production's target names it, its certificate trusted, with a database that holds the seeds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(standin.ca))
+        patch.setenv("FLYER_REDSHIFT_HOST", standin.host)
+        patch.setenv("FLYER_REDSHIFT_PORT", str(standin.port))
+        patch.setenv("FLYER_REDSHIFT_DATABASE", REDSHIFT_DATABASE)
+        patch.setenv("FLYER_REDSHIFT_USER", standin.user)
+        patch.setenv("FLYER_REDSHIFT_PASSWORD", "any")
+        parsed = dbtRunner().invoke(["--quiet", "parse", "--no-partial-parse", "--target", "redshift"])
+        assert isinstance(parsed.result, Manifest), parsed.exception
+        standin.create_database(REDSHIFT_DATABASE)
+        seeded = dbtRunner(manifest=parsed.result).invoke(["--quiet", "seed", "--target", "redshift"])
+        assert seeded.success, seeded.exception
+        standin.create_database(SEEDED_DATABASE, REDSHIFT_DATABASE)
+        yield standin, parsed.result
+
+
+@pytest.fixture
+def redshift(seeded_standin: tuple[Standin, Manifest], tmp_path: Path) -> RedshiftProject:
+    standin, manifest = seeded_standin
+    project = RedshiftProject(manifest, tmp_path, standin=standin)
+    project.start_over()
+    return project
 
 
 @pytest.fixture(scope="session")

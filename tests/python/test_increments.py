@@ -102,33 +102,22 @@ class Loads:
         # dbt's files about the run take a fifth of its time
         self.project.dbt("--no-write-json", "run", *self.options)
 
-    def start(self) -> None:
-        self.project.disconnect()
-        self.project.database.unlink(missing_ok=True)
-        self.project.dbt("run", "--select", "base_flyer_app__events")
-
     def add(self, load: int, deliveries: Iterable[Delivery]) -> None:
         """Write ``deliveries`` to the raw table as load number ``load``."""
         file = self.project.folder / "load.csv"
         with file.open("w", newline="", encoding="utf-8") as out:
             for row in deliveries:
-                position = "" if row.position is None else row.position
-                values = (row.timestamp, row.user_id, row.event, row.flyer_id, row.merchant_id, position)
-                csv.writer(out).writerow(values)
+                ids = (row.timestamp, row.user_id, row.event, row.flyer_id, row.merchant_id)
+                csv.writer(out).writerow((*ids, f"load {load}", row.position, FIRST_LOAD + timedelta(hours=load)))
         if file.stat().st_size:
-            self.project.query(
-                f"insert into raw.flyer_events select c0, c1, c2, c3, c4, 'load {load}', try_cast(c5 as bigint),"
-                f" timestamp '{FIRST_LOAD + timedelta(hours=load)}' from read_csv('{file}', header = false,"
-                " all_varchar = true, names = ['c0', 'c1', 'c2', 'c3', 'c4', 'c5'])"
-            )
+            self.project.insert_raw(file)
 
     def tables(self) -> Tables:
-        with self.project.connect() as connection:
-            return {name: Counter(connection.execute(f"from {name}").fetchall()) for name in RELATIONS}
+        return self.project.tables(*RELATIONS)
 
     def differences(self, deliveries: list[Delivery]) -> dict[str, list[str]]:
         """Load and run one after the other, then refresh in full; per user what differs, in words."""
-        self.start()
+        self.project.start_over()
         for load in range(LOADS):
             self.add(load, (row for row in deliveries if row.load == load))
             self.run()
@@ -258,7 +247,7 @@ def first_loads(loads: Loads, seed: int = 1, users: int = 60) -> list[Delivery]:
     """Load and build all loads but the last, and return the deliveries of that one."""
     draw = random.Random(seed)
     deliveries = [row for number in range(users) for row in draw_user(f"user {number}", draw)]
-    loads.start()
+    loads.project.start_over()
     loads.add(0, (row for row in deliveries if row.load < LOADS - 1))
     loads.run()
     return [row for row in deliveries if row.load == LOADS - 1]

@@ -69,13 +69,6 @@ def test_the_database_describes_itself(project: Project) -> None:
     assert project.query(undescribed) == []
 
 
-def test_docs_are_one_file(project: Project) -> None:
-    project.dbt("run")
-    project.dbt("docs", "generate", "--static")
-    site = (Path(os.environ["DBT_TARGET_PATH"]) / "static_index.html").read_text()
-    assert "How long do people spend on a retailer" in site
-
-
 def test_an_event_that_goes_missing_fails_the_build(project: Project) -> None:
     project.dbt("run")
     project.query("delete from staging.stg_flyer_app__events where event = 'favorite'")

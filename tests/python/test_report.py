@@ -295,7 +295,7 @@ def test_what_is_left_out_is_said(shown: Shown) -> None:
             "No data from 2018-11-01 to 2018-11-03: there are from 2018-10",
         ),
         (["--from", "2018-10-03", "--to", "2018-10-02"], "--from 2018-10-03 is after --to 2018-10-02"),
-        (["--merchant", "m20"], "No merchant 'm20'; 1 others have data from 2018-10-04 to 2018-10-10, such as 'm2'"),
+        (["--merchant", "m20"], "No merchant 'm20'. 1 have data from 2018-10-04 to 2018-10-10, such as 'm2'"),
         (
             ["--merchant", "m1"],
             "Merchant 'm1' has no data from 2018-10-04 to 2018-10-10. It has on 1 date from 2018-10-01",

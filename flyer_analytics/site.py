@@ -1,0 +1,61 @@
+"""Write the documentation site as one file: ``python -m flyer_analytics.site``, after ``dbt docs generate``.
+
+dbt's own page draws every unit test and invariant into the lineage, several for each model, cuts off names of relations
+and is too wide for a phone. It has no setting against any of it, so this is that page, mended.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+STYLE = """<style>
+.detail-body { white-space: normal !important }
+@media (max-width: 700px) {
+    .app { min-width: 0 !important }
+    .app-menu { display: none !important }
+    .app-frame, .panel-body { padding-left: 12px !important; padding-right: 12px !important }
+    .panel-body { overflow-x: auto }
+    h1, .markdown { overflow-wrap: anywhere }
+}
+</style></head>"""
+
+
+def page(template: str, manifest: str, catalog: str) -> str:
+    """Return ``template``, dbt's page, with what dbt wrote of the project's models and tables in it."""
+    project = json.loads(manifest)
+    project["unit_tests"] = {}
+    # An invariant is a test of no column, so no other page shows it.
+    project["nodes"] = {
+        key: node
+        for key, node in project["nodes"].items()
+        if node["resource_type"] != "test" or "test_metadata" in node
+    }
+    known = project["nodes"].keys() | project["sources"].keys() | project["exposures"].keys()
+    known |= project["metrics"].keys() | project["semantic_models"].keys() | project["saved_queries"].keys()
+    project["child_map"] = {
+        key: [child for child in children if child in known] for key, children in project["child_map"].items()
+    }
+    # The data stand in a script, which no text in them may end.
+    inline = json.dumps(project).replace("</", "<\\/")
+    filled = template.replace('"MANIFEST.JSON INLINE DATA"', inline)
+    return filled.replace('"CATALOG.JSON INLINE DATA"', catalog).replace("</head>", STYLE, 1)
+
+
+def main() -> int:
+    target = Path(os.environ.get("DBT_TARGET_PATH", "target"))
+    try:
+        texts = [
+            (target / name).read_text(encoding="utf-8") for name in ("index.html", "manifest.json", "catalog.json")
+        ]
+    except FileNotFoundError as error:
+        print(f"{error.filename} is not there: run `make docs`", file=sys.stderr)
+        return 1
+    site = target / "static_index.html"
+    site.write_text(page(*texts), encoding="utf-8")
+    print(f"open {site.resolve()}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

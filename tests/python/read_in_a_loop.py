@@ -1,0 +1,55 @@
+"""Read a published copy over and over until standard input ends, then print the reads and the states seen.
+
+    python read_in_a_loop.py published question
+
+A read that fails, or whose two marts are of different builds, ends it with an error.
+"""
+
+import select
+import sys
+import time
+
+import duckdb
+
+MARTS = "marts.merchant_flyer_engagement", "marts.user_daily_avg_flyer_time"
+
+
+def state(connection: duckdb.DuckDBPyConnection, relation: str) -> str:
+    """Return what both marts of a build agree on."""
+    return str(connection.sql(f"select sum(views), sum(total_view_secs) from {relation}").fetchall())
+
+
+def marts_state(connection: duckdb.DuckDBPyConnection) -> str:
+    of_merchants, of_users = (state(connection, mart) for mart in MARTS)
+    assert of_merchants == of_users, (of_merchants, of_users)
+    return of_users
+
+
+def question(folder: str) -> str:
+    """Open the copy for one question."""
+    with duckdb.connect(f"{folder}/flyer_marts.duckdb", read_only=True) as connection:
+        return marts_state(connection)
+
+
+def session(folder: str) -> str:
+    """Hold the copy open for half a second of questions."""
+    with duckdb.connect(f"{folder}/flyer_marts.duckdb", read_only=True) as connection:
+        states = set()
+        for _ in range(10):
+            states.add(marts_state(connection))
+            time.sleep(0.05)
+    assert len(states) == 1, states
+    return states.pop()
+
+
+def parquet(folder: str) -> str:
+    with duckdb.connect() as connection:
+        return state(connection, f"'{folder}/merchant_flyer_engagement.parquet'")
+
+
+if __name__ == "__main__":
+    read = {"question": question, "session": session, "parquet": parquet}[sys.argv[2]]
+    seen = []
+    while not select.select([sys.stdin], [], [], 0.02)[0]:
+        seen.append(read(sys.argv[1]))
+    print(len(seen), len(set(seen)))
