@@ -244,9 +244,7 @@ def test_a_page_compares_with_before_and_with_the_others(shown: Shown) -> None:
     assert shown.write("--from", "2018-10-02") == 0
     page = said(shown.page("m23"))
     # 25 merchants: the others of the last six have 46, 48, .. 54 readers, who stay for 19 to 23 times 10 s.
-    assert re.search(
-        "Readers 56 once per flyer and day The day before 33 , now up 70% Merchants of similar size 50 ", page
-    )
+    assert re.search("Readers 56 once per flyer and day Day before 33 , now up 70% Merchants of similar size 50 ", page)
     assert re.search("Average view time 4 min 00 s .*? now unchanged Merchants of similar size 3 min 30 s", page)
     assert "you in the largest quarter of all merchants, with 5 others" in page
 
