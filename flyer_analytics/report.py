@@ -619,7 +619,8 @@ def write_report(database: Path, out: Path, merchant: str | None, first: date | 
         try:
             new.rename(out)
         except OSError:
-            old.rename(out)
+            if old.exists():
+                old.rename(out)
             raise
     return [out / page.name for page in pages]
 
