@@ -52,16 +52,6 @@ CELLS = """
     flyer_id, date, readers, views, measured_views, total_view_secs, avg_view_secs, median_view_secs, items_opened,
     views_to_other_merchants, share_to_other_merchants
 """
-TABLES = """
-    create temp table cells as
-        select * from marts.merchant_flyer_daily
-        where date between $first and $last
-        order by merchant_id, date, flyer_id;
-    create temp table hours as
-        select * from marts.merchant_hourly
-        where date between $first and $last
-        order by merchant_id, date, hour nulls last;
-"""
 
 
 class ReportError(Exception):
@@ -263,7 +253,7 @@ class Sizes:
 
 
 class Marts:
-    """What the marts hold of the dates of ``asked``.
+    """What the marts hold of the dates ``asked`` for, and of those before them.
 
     Raises ReportError when the file cannot be opened, holds no marts, or nothing in these dates.
     """
@@ -286,17 +276,16 @@ class Marts:
             raise ReportError(f"No merchant has data in {database}. Load events with `make load`, then `make build`.")
         self.known = Range(*bounds[0])
         self.asked = self._within(first, last)
-        before = self.asked.before
-        self.has_before = self.known.first <= before.first
-        self._execute(TABLES, self.asked)
-        self.totals = self._totals("cells where merchant_id is not null")
-        self.before: dict[str, Figures] = {}
-        if self.has_before:
-            self.before = self._totals(
-                "marts.merchant_flyer_daily where merchant_id is not null and date between ? and ?",
-                before.first,
-                before.last,
+        self.has_before = self.known.first <= self.asked.before.first
+        # Sorted by merchant, each page reads a small part of them.
+        for table, mart in (("cells", "merchant_flyer_daily"), ("hours", "merchant_hourly")):
+            self._query(
+                f"create temp table {table} as from marts.{mart} where date between ? and ? order by merchant_id, date",
+                self.asked.first,
+                self.asked.last,
             )
+        self.totals = self._totals("cells", self.asked)
+        self.before = self._totals("marts.merchant_flyer_daily", self.asked.before) if self.has_before else {}
         self.sizes = Sizes(self.totals)
 
     def close(self) -> None:
@@ -304,10 +293,6 @@ class Marts:
 
     def _query(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         return self._connection.execute(sql, parameters).fetchall()
-
-    def _execute(self, script: str, dates: Range) -> None:
-        for statement in script.split(";")[:-1]:
-            self._connection.execute(statement, {"first": dates.first, "last": dates.last})
 
     def _within(self, first: date | None, last: date | None) -> Range:
         """Return the dates asked for as far as there are data: the last seven, unless asked otherwise."""
@@ -322,8 +307,13 @@ class Marts:
             )
         return found
 
-    def _totals(self, source: str, *parameters: date) -> dict[str, Figures]:
-        rows = self._query(f"select merchant_id, {FIGURES} from {source} group by merchant_id order by 1", *parameters)
+    def _totals(self, cells: str, dates: Range) -> dict[str, Figures]:
+        rows = self._query(
+            f"select merchant_id, {FIGURES} from {cells} where merchant_id is not null and date between ? and ?"
+            " group by merchant_id order by merchant_id",
+            dates.first,
+            dates.last,
+        )
         return {merchant: Figures(*figures) for merchant, *figures in rows}
 
     def without_merchant(self) -> Figures:
