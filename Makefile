@@ -11,7 +11,7 @@ export DBT_PROJECT_DIR := $(CURDIR)
 export DBT_PROFILES_DIR := $(CURDIR)
 
 .DEFAULT_GOAL := help
-.PHONY: help build publish explore load test lint unit draws bench metrics docs sample lock clean
+.PHONY: help build publish report explore load test lint unit browser draws bench metrics docs sample lock clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,15 @@ publish: $(VENV)/.build ## after a build by dbt itself: test what is there and p
 
 explore: $(VENV)/.explore ## questions about merchants, flyers and dates, in a browser
 	@$(BIN)/python -m streamlit run flyer_analytics/explore.py
+
+report: export MERCHANT := $(MERCHANT)
+report: export FROM := $(FROM)
+report: export TO := $(TO)
+report: OUT ?= report
+report: export OUT := $(OUT)
+report: $(VENV)/.build ## pages for merchants: make report MERCHANT=6063 FROM=2018-11-02 TO=2018-11-06 OUT=pages, all optional
+	@$(BIN)/python -m flyer_analytics.report --out="$$OUT" \
+		$${MERCHANT:+--merchant="$$MERCHANT"} $${FROM:+--from="$$FROM"} $${TO:+--to="$$TO"}
 
 load: export FILE := $(FILE)
 load: $(VENV)/.build ## load your own events: make load FILE='events/*.csv' (a file, a glob or a folder; s3://... on Redshift)
@@ -57,10 +66,17 @@ lint: $(VENV)/.dev ## style of SQL and Python, types, conventions; a build of th
 	DBT_PROJECT_DIR=target/lint $(BIN)/mf validate-configs
 	$(BIN)/sqlfluff lint --disable-progress-bar models tests analyses
 
-unit: $(VENV)/.dev ## the tests, on the locked DuckDB, on Redshift's stand-in and on the oldest DuckDB
+unit: $(VENV)/.dev browser ## the tests, on the locked DuckDB, on Redshift's stand-in and on the oldest DuckDB
 	$(PYTEST)
-	PYTHONPATH=$(CURDIR)/$(OLD_DUCKDB) $(PYTEST) tests/python --draws=1 -k 'not killed' --ignore-glob '*/test_redshift*' \
+	PYTHONPATH=$(CURDIR)/$(OLD_DUCKDB) $(PYTEST) tests/python --draws=1 -k 'not killed and not chromium' --ignore-glob '*/test_redshift*' \
 		$(addprefix --ignore tests/python/test_,generate.py metrics.py explore.py)
+
+# Any Chromium will do; on Debian and Ubuntu a machine without one gets it, which only root may.
+browser:
+	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
+	echo "Installing Chromium, in which the tests open the merchant pages"; \
+	{ apt-get -qq update && apt-get -qq install --no-install-recommends chromium; } >/dev/null || { \
+		echo "The tests open pages in Chromium. Install it first: sudo apt-get install chromium" >&2; exit 1; }
 
 draws: DRAWS ?= 50
 draws: SEED ?= 1000

@@ -7,6 +7,7 @@ handed to every run. It names the database by the stem of its file, so that all 
 import gc
 import os
 import re
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -20,6 +21,7 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 from dbt.contracts.graph.manifest import Manifest
 from dbt_common.events.base_types import EventMsg
+from playwright.sync_api import Browser, sync_playwright
 
 from tests.redshift.standin import Standin
 
@@ -207,6 +209,21 @@ def manifest(dbt_environment: None) -> Manifest:  # noqa: ARG001
 def project(manifest: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     monkeypatch.setenv("FLYER_DUCKDB_PATH", str(tmp_path / DATABASE))
     return Project(manifest, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Where the browser is."""
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    assert found, "Chromium is not installed: make browser"
+    return found
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    """Chromium. Not for a whole session: while it is there, nothing else in the process can run an event loop."""
+    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=chromium) as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")

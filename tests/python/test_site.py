@@ -1,7 +1,6 @@
 """The documentation site: what stands in it, and that a browser shows it."""
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -10,21 +9,8 @@ import pytest
 from flyer_analytics import site
 from tests.python.conftest import Project
 
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 # Icons of dbt's page that it asks for before it knows which.
 HARMLESS = ("getIcon", "favicon")
-
-
-@pytest.fixture(scope="session")
-def chromium() -> str:
-    """A browser, which CI must have and others may do without."""
-    for name in CHROMIUM:
-        if found := shutil.which(name):
-            return found
-    message = f"no browser, none of {', '.join(CHROMIUM)}: apt-get install chromium"
-    if "CI" in os.environ:
-        pytest.fail(message)
-    pytest.skip(message)
 
 
 @pytest.fixture
