@@ -33,7 +33,8 @@ merchant_favorites as (
     select
         merchant_id,
         date,
-        sum(favorites) as favorites
+        sum(favorites) as favorites,
+        count(*) as people
     from favorites
     group by merchant_id, date
 
@@ -44,6 +45,9 @@ flyer_days_with_favorites as (
     select
         flyer_days.*,
         coalesce(merchant_favorites.favorites, 0) as merchant_favorites,
+        coalesce(
+            merchant_favorites.people >= {{ var('min_readers') }}, true
+        ) as has_people_or_none,
         flyer_days.readers >= {{ var('min_readers') }} as has_readers,
         flyer_days.measured_readers >= {{ var('min_readers') }}
             as has_measured_readers
@@ -71,7 +75,8 @@ figures_to_show as (
         case when has_readers then items_opened end as items_opened,
         case when has_readers then views_to_other_merchants end
             as views_to_other_merchants,
-        case when has_readers then merchant_favorites end as merchant_favorites
+        case when has_readers and has_people_or_none then merchant_favorites end
+            as merchant_favorites
     from flyer_days_with_favorites
 
 )

@@ -11,7 +11,7 @@ import csv
 import hashlib
 import math
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
@@ -433,18 +433,17 @@ def measure(events: Iterable[Event], settings: Settings) -> Marts:
     cells: dict[DailyKey, list[tuple[View, int | None]]] = defaultdict(list)
     for view, micros in views:
         cells[view.merchant_id, view.flyer_id, view.date].append((view, micros))
-    favorites: Counter[tuple[str | None, date]] = Counter(
-        (event.merchant_id, event.date)
-        for user_events in by_user.values()
-        for event in user_events
-        if event.event in settings.favorites
-    )
+    favorites: dict[tuple[str | None, date], list[str]] = defaultdict(list)
+    for user_events in by_user.values():
+        for event in user_events:
+            if event.event in settings.favorites:
+                favorites[event.merchant_id, event.date].append(event.user_id)
 
     return Marts(
         user_daily={key: _user_columns(tally) for key, tally in users.items()},
         merchant={key: _merchant_columns(tally) for key, tally in merchants.items()},
         merchant_daily={
-            key: _daily_columns(cell, 0 if key[0] is None else favorites[key[0], key[2]], settings.min_readers)
+            key: _daily_columns(cell, [] if key[0] is None else favorites[key[0], key[2]], settings.min_readers)
             for key, cell in cells.items()
         },
         merchant_hourly=_hours(cells, settings),
@@ -580,7 +579,7 @@ def _readers(views: Iterable[View]) -> int:
     return len({view.user_id for view in views})
 
 
-def _daily_columns(cell: list[tuple[View, int | None]], favorites: int, min_readers: int) -> dict[str, Value]:
+def _daily_columns(cell: list[tuple[View, int | None]], favorites: list[str], min_readers: int) -> dict[str, Value]:
     views = [view for view, _ in cell]
     measured = [(view, micros) for view, micros in cell if micros is not None]
     lengths = sorted(micros for _, micros in measured)
@@ -601,7 +600,7 @@ def _daily_columns(cell: list[tuple[View, int | None]], favorites: int, min_read
             "share_to_other_merchants": Decimal(
                 math.floor(Fraction(elsewhere, len(views)) * 10000 + Fraction(1, 2))
             ).scaleb(-4),
-            "merchant_favorites": favorites,
+            "merchant_favorites": None if 0 < len(set(favorites)) < min_readers else len(favorites),
         }
     if _readers(view for view, _ in measured) >= min_readers:
         columns |= {
