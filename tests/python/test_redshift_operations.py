@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
-from dbt.node_types import NodeType
+from dbt.contracts.graph.nodes import ModelNode
 
 from tests.redshift.edits import edit
 from tests.redshift.standin import Standin
@@ -64,7 +64,7 @@ def can_read_all_columns(project: RedshiftProject) -> list[str]:
 
 
 def test_who_may_read_what(built: RedshiftProject) -> None:
-    models = [node for node in built.manifest.nodes.values() if node.resource_type == NodeType.Model]
+    models = [node for node in built.manifest.nodes.values() if isinstance(node, ModelNode)]
     marts = {model.name for model in models if model.schema == "marts"}
     for _ in range(2):
         assert can_read(built, "bi") == marts
