@@ -66,10 +66,11 @@ def can_read_all_columns(project: RedshiftProject) -> list[str]:
 def test_who_may_read_what(built: RedshiftProject) -> None:
     models = [node for node in built.manifest.nodes.values() if isinstance(node, ModelNode)]
     marts = {model.name for model in models if model.schema == "marts"}
-    for _ in range(2):
+    for run_again in (True, False):
         assert can_read(built, "bi") == marts
         assert can_read(built, "scientists") == {model.name for model in models} - marts
-        built.dbt("run")
+        if run_again:
+            built.dbt("run")
 
 
 def test_merchants_are_granted_columns_behind_their_policy(built: RedshiftProject) -> None:
@@ -82,7 +83,7 @@ def test_merchants_are_granted_columns_behind_their_policy(built: RedshiftProjec
         assert can_read_all_columns(built) == ["merchant_flyer_daily", "merchant_hourly"]
         assert built.query('select count(*) from "raw".merchant_readers') == [(0,)]
         # dbt leaves alone what it did not grant
-        built.dbt("run")
+        built.dbt("run", "--select", "merchant_flyer_daily", "merchant_hourly")
     built.dbt("run-operation", "unprotect_merchant_rows", "--args", "{merchants: merchants}")
     assert can_read_all_columns(built) == []
 
