@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 OLD_DUCKDB := $(VENV)/duckdb-oldest
+# What is never imported need not be compiled.
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile --require-hashes
 DBT := $(BIN)/dbt
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-strip-extras
@@ -114,27 +116,27 @@ $(VENV)/.build: requirements/build.txt
 		echo "Python 3.11 or later is needed, $(PYTHON) is $$($(PYTHON) --version 2>&1): make PYTHON=python3.12 ..." >&2; exit 1; }
 	@echo "Making the environment in $(VENV), which takes about a minute, once"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/build.txt
+	@$(PIP) -r requirements/build.txt
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt requirements/duckdb-oldest.txt $(VENV)/.build
 	@echo "Adding the tools that the tests need"
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(PIP) -r requirements/dev.txt
 	@rm -rf $(OLD_DUCKDB)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --target $(OLD_DUCKDB) -r requirements/duckdb-oldest.txt
+	@$(PIP) --target $(OLD_DUCKDB) -r requirements/duckdb-oldest.txt
 	@touch $@
 
 $(VENV)/.bench: requirements/bench.txt $(VENV)/.build
 	@echo "Adding PySpark, polars and what draws the chart"
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@$(PIP) -r requirements/bench.txt
 	@touch $@
 
 $(VENV)/.metrics: requirements/metrics.txt $(VENV)/.build
 	@echo "Adding MetricFlow"
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/metrics.txt
+	@$(PIP) -r requirements/metrics.txt
 	@touch $@
 
 $(VENV)/.explore: requirements/explore.txt $(VENV)/.build
 	@echo "Adding Streamlit"
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/explore.txt
+	@$(PIP) -r requirements/explore.txt
 	@touch $@
