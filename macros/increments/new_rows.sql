@@ -10,8 +10,7 @@
 
 {# The range that var recompute_dates names, as [first, last]; empty where it names none. #}
 {%- macro dates_to_recompute() -%}
-    {%- set dates = (var('recompute_dates') | string).split('/') if var('recompute_dates') else [] -%}
-    {{ return([dates[0], dates[-1]] if dates else []) }}
+    {{ return(date_range(var('recompute_dates')) or []) }}
 {%- endmacro -%}
 
 {#
@@ -39,21 +38,13 @@
 {%- endmacro -%}
 
 {#
-    Before an increment, in its transaction: takes out the rows of the user's days that the list names, which the model
-    then makes again, and of the dates that are recomputed on purpose.
+    Before an increment, in its transaction: takes out the rows that the model then makes again, those of a condition and
+    those of the dates that are recomputed on purpose.
 #}
-{%- macro forget_days(days) -%}
+{%- macro forget_rows(made_again) -%}
     {%- if is_incremental() -%}
         delete from {{ this }}
-        where {{ is_in_days(days) }} or {{ is_to_recompute('date') }}
-    {%- endif -%}
-{%- endmacro -%}
-
-{# The same for a model whose rows are of all users together. #}
-{%- macro forget_dates(days) -%}
-    {%- if is_incremental() -%}
-        delete from {{ this }}
-        where {{ is_on_dates(days) }} or {{ is_to_recompute('date') }}
+        where {{ made_again }} or {{ is_to_recompute('date') }}
     {%- endif -%}
 {%- endmacro -%}
 

@@ -1,6 +1,6 @@
 {{ config(
     incremental_strategy='append',
-    pre_hook="{{ forget_days(ref('int_flyer_days_affected')) }}",
+    pre_hook="{{ forget_rows(is_in_days(ref('int_flyer_days_affected'))) }}",
 ) }}
 
 with

@@ -1,7 +1,7 @@
 {{ config(
     incremental_strategy='append',
     pre_hook=[
-        "{{ forget_days(ref('int_flyer_days_affected')) }}",
+        "{{ forget_rows(is_in_days(ref('int_flyer_days_affected'))) }}",
         "{{ reopen_log(ref('int_flyer_session_parts'), ref('int_flyer_days_touched')) }}",
     ],
 ) }}

@@ -1,6 +1,6 @@
 {{ config(
     incremental_strategy='append',
-    pre_hook="{{ forget_dates(ref('int_flyer_days_affected')) }}",
+    pre_hook="{{ forget_rows(is_on_dates(ref('int_flyer_days_affected'))) }}",
 ) }}
 
 {#

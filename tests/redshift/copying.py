@@ -9,7 +9,6 @@ import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date, datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -135,13 +134,7 @@ def as_text(value: Any) -> str | None:
         return str(value).lower()
     if isinstance(value, (dict, list)):
         return json.dumps(value, separators=(",", ":"))
-    return (
-        value.isoformat(sep=" ")
-        if isinstance(value, datetime)
-        else str(value)
-        if isinstance(value, date)
-        else f"{value}"
-    )
+    return str(value)
 
 
 def write_for_postgresql(file: Path, rows: Iterable[Row]) -> int:

@@ -19,7 +19,7 @@ from tests.redshift.copying import copy_locally
 from tests.redshift.standin import Standin
 
 DATABASE = "loading"
-MANIFESTS = "s3://work/manifests"
+MANIFESTS = "s3://lists/manifests"
 # What COPY reports of itself, in Redshift's own log and outside of transactions; functions that PostgreSQL lacks.
 LOG = """
     create table redshift.sys_load_error_detail (
@@ -49,7 +49,7 @@ class Warehouse:
         self.dbt = dbt
         self.folder = folder
         self.s3 = boto3.client("s3", region_name="us-east-1")
-        for bucket in ("flyers", "work"):
+        for bucket in ("flyers", "lists"):
             self.s3.create_bucket(Bucket=bucket)
         standin.emulate("copy", self._copy)
 
@@ -83,7 +83,7 @@ class Warehouse:
             if not key.endswith(".parquet"):
                 body = self._good_lines(copy, entry["url"], body, columns)
             self._write(bucket, key, body)
-        buckets = {f"s3://{bucket}": self.folder / bucket for bucket in ("flyers", "work")}
+        buckets = {f"s3://{bucket}": self.folder / bucket for bucket in ("flyers", "lists")}
         return copy_locally(sql, buckets, self.standin._server.folder)
 
     def _good_lines(self, copy: int, url: str, body: bytes, columns: list[str]) -> bytes:
@@ -210,7 +210,7 @@ def test_files_of_one_shape_are_one_copy(warehouse: Warehouse) -> None:
     warehouse.load("s3://flyers/day=*/*.csv")
     assert len(warehouse.copies()) == 1
     source = warehouse.query('select distinct _source_file from "raw".flyer_events')
-    assert re.fullmatch(r"s3://work/manifests/\d{8}T\d{12}-1[.]manifest", source[0][0])
+    assert re.fullmatch(r"s3://lists/manifests/\d{8}T\d{12}-1[.]manifest", source[0][0])
     assert warehouse.query('select count(*), count(rows_loaded) from "raw".loaded_files') == [(5, 0)]
     # the manifest that a load has written names what another one could load
     warehouse.query('delete from "raw".loaded_files')
