@@ -10,13 +10,20 @@ with
 flyer_events as (
 
     select
-        *,
+        events.user_key,
+        events.event_at,
+        events.source_row,
+        events.gap_secs,
+        actions.flyer_id,
+        actions.merchant_id,
         md5(
-            event
-            || '|' || flyer_id
-            || '|' || coalesce(merchant_id, '')
+            actions.event
+            || '|' || actions.flyer_id
+            || '|' || coalesce(actions.merchant_id, '')
         ) as event_hash
-    from {{ ref('int_flyer_events_sequenced') }}
+    from {{ ref('int_flyer_events_sequenced') }} as events
+    inner join {{ ref('stg_flyer_app__actions') }} as actions
+        on events.action_key = actions.action_key
 
 ),
 
@@ -27,11 +34,11 @@ gaps as (
         flyer_id,
         gap_secs,
         lag(merchant_id) over (
-            partition by user_id
+            partition by user_key
             order by event_at, source_row nulls last, event_hash
         ) as shown_merchant_id,
         lag(flyer_id) over (
-            partition by user_id
+            partition by user_key
             order by event_at, source_row nulls last, event_hash
         ) as shown_flyer_id
     from flyer_events

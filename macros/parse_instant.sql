@@ -5,13 +5,19 @@
 {#
     The pattern decides what is a timestamp, on both engines: left to themselves they disagree (DuckDB reads 24:00:00
     as the next midnight). Days that no month has are left to try_cast here. The usual notation is tried first and as it
-    came: trimming and upper case cost more than all the rest. Microseconds stand in for the slower `at time zone 'UTC'`.
+    came: trimming and upper case cost more than all the rest. In the commonest form of it `like` says where its parts
+    stand and try_strptime that they are digits, for half of what the pattern costs. Microseconds stand in for the slower
+    `at time zone 'UTC'`.
 #}
 {%- macro duckdb__parse_instant(text, default_zone) -%}
     {%- set pattern = timestamp_pattern() | replace('(', '(?:') -%}
     {%- set offset = offset_pattern() | replace('(', '(?:') -%}
-    {%- set tidied = "upper(trim(both " ~ blanks() ~ " from " ~ text ~ "))" -%}
+    {%- set tidied = "upper(" ~ trimmed(text) ~ ")" -%}
     case
+        when
+            {{ text }} like '2___-__-__T__:__:__-0_:00'
+            or {{ text }} like '2___-__-__T__:__:__+0_:00'
+            then make_timestamp(epoch_us(try_strptime({{ text }}, '%Y-%m-%dT%H:%M:%S%z')))
         when {{ text }} ~ '^{{ pattern }}{{ offset }}$'
             then make_timestamp(epoch_us(try_cast({{ text }} as timestamptz)))
         when {{ tidied }} ~ '^{{ pattern }}{{ offset }}$'
@@ -28,7 +34,7 @@
     longest month, `case` at the shorter ones.
 #}
 {%- macro redshift__parse_instant(text, default_zone) -%}
-    {%- set text = "trim(both " ~ blanks() ~ " from " ~ text ~ ")" -%}
+    {%- set text = trimmed(text) -%}
     case
         when substring({{ text }}, 6, 5) in ('02-30', '02-31', '04-31', '06-31', '09-31', '11-31') then null
         when
@@ -67,9 +73,4 @@
 
 {%- macro offset_pattern() -%}
     (Z|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)
-{%- endmacro -%}
-
-{# What may stand around a value without being part of it, as an SQL expression. #}
-{%- macro blanks() -%}
-    ' ' || chr(9) || chr(10) || chr(13)
 {%- endmacro -%}

@@ -76,7 +76,7 @@
         {%- if built | length == all_models() | length -%}
             {%- call statement(auto_begin=true) -%}
                 update {{ build_state() }} set
-                    completed_to = (select max(_last_loaded_at) from {{ relation_of('stg_flyer_app__events') }}),
+                    completed_to = (select max(_last_loaded_at) from {{ relation_of('base_flyer_app__events_keyed') }}),
                     settings = {{ sql_text(tojson(settings(), sort_keys=true)) }},
                     reads = '{{ events_read() }}'
             {%- endcall -%}
@@ -92,8 +92,9 @@
     {%- set changes = [] -%}
     {%- for name, value in settings().items() if old.get(name) != value -%}
         {%- do changes.append(
-            "var " ~ name ~ " was " ~ old.get(name) ~ " and is " ~ value
-            if name != 'event_types' else "seeds/event_types.csv has other contents"
+            "seeds/event_types.csv has other contents" if name == 'event_types'
+            else "the models make tables of other columns" if name == 'layout'
+            else "var " ~ name ~ " was " ~ old.get(name) ~ " and is " ~ value
         ) -%}
     {%- endfor -%}
     {%- set seeds_left_out = settings().event_types != old.get('event_types')
@@ -107,9 +108,14 @@
     {%- endif -%}
 {%- endmacro -%}
 
-{# Everything beside the events themselves that decides what the rows are. #}
+{#
+    Everything beside the events themselves that decides what the rows are. Give `layout` another number when the tables of
+    an older version of the models cannot be gone on with.
+#}
 {%- macro settings() -%}
-    {%- set found = {'event_types': graph.nodes['seed.flyer_analytics.event_types'].checksum.checksum} -%}
+    {%- set found = {
+        'event_types': graph.nodes['seed.flyer_analytics.event_types'].checksum.checksum, 'layout': 2,
+    } -%}
     {%- for name in vars_of_rows() -%}{%- do found.update({name: var(name) if var(name) is integer else var(name) | string}) -%}{%- endfor -%}
     {{ return(found) }}
 {%- endmacro -%}

@@ -27,14 +27,14 @@
     {%- endif -%}
 {%- endmacro -%}
 
-{# SQL condition, whether a row is of one of the users' days that `days` lists; `date` is the column to compare. #}
-{%- macro is_in_days(days, date='date') -%}
-    (user_id, {{ date }}) in (select user_id, date from {{ days }})
+{# SQL condition, whether a row is of one of the users' days that `days` lists; `date` and `user` are the columns to compare. #}
+{%- macro is_in_days(days, date='date', user='user_key') -%}
+    ({{ user }}, {{ date }}) in (select {{ user }}, date from {{ days }})
 {%- endmacro -%}
 
-{# SQL condition, whether a row is of a date on which any user's day is listed. #}
-{%- macro is_on_dates(days) -%}
-    date in (select date from {{ days }})
+{# SQL condition, whether a row is of a date on which any user's day is listed; `date` is the column to compare. #}
+{%- macro is_on_dates(days, date='date') -%}
+    {{ date }} in (select date from {{ days }})
 {%- endmacro -%}
 
 {#

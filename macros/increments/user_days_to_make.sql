@@ -16,31 +16,31 @@ days_listed as (
 going_on as (
 
     select
-        user_id,
+        user_key,
         {{ started_at }} as started_at,
         min(date) as first_date
     from {{ this }}
     where {{ is_in_days('days_listed') }}
-    group by user_id, {{ started_at }}
+    group by user_key, {{ started_at }}
 
 ),
 
 days_touched as (
 
     select
-        user_id,
+        user_key,
         date
     from days_listed
 
     union all
 
     select
-        known.user_id,
+        known.user_key,
         known.date
     from {{ this }} as known
     inner join going_on
         on
-            known.user_id = going_on.user_id
+            known.user_key = going_on.user_key
             and known.{{ started_at }} = going_on.started_at
             and known.date > going_on.first_date
 
@@ -49,7 +49,7 @@ days_touched as (
 days_marked as (
 
     select
-        user_id,
+        user_key,
         date,
         1 as is_touched
     from days_touched
@@ -58,7 +58,7 @@ days_marked as (
     union all
 
     select
-        user_id,
+        user_key,
         cast({{ dateadd('day', days, 'date') }} as date) as date,
         0 as is_touched
     from days_touched
@@ -69,11 +69,11 @@ days_marked as (
 days_read as (
 
     select
-        user_id,
+        user_key,
         date,
         max(is_touched) as is_touched
     from days_marked
-    group by user_id, date
+    group by user_key, date
 
 ),
 {%- endmacro -%}

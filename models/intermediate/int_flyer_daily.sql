@@ -9,12 +9,52 @@
 
 with
 
-flyer_views as (
+reader_days as (
 
-    select * from {{ ref('int_flyer_views') }}
-    {%- if is_incremental() %}
-        where {{ is_on_dates(ref('int_flyer_days_affected')) }}
-    {%- endif %}
+    select * from {{ ref('int_flyer_reader_days') }}
+    where
+        views > 0
+        {%- if is_incremental() %}
+            and {{ is_on_dates(ref('int_flyer_days_affected')) }}
+        {%- endif %}
+
+),
+
+measured_views as (
+
+    select
+        flyer_key,
+        view_date as date,
+        view_secs
+    from {{ ref('int_flyer_events_sequenced') }}
+    where
+        view_secs is not null
+        {%- if is_incremental() %}
+            and {{ is_on_dates(ref('int_flyer_days_affected'), 'view_date') }}
+        {%- endif %}
+
+),
+
+flyers as (
+
+    select * from {{ ref('int_flyer_merchant_flyers') }}
+
+),
+
+flyer_days as (
+
+    select
+        flyer_key,
+        date,
+        count(*) as readers,
+        count(case when measured_views > 0 then 1 end) as measured_readers,
+        sum(views) as views,
+        sum(measured_views) as measured_views,
+        sum(view_secs) as view_secs,
+        sum(items_opened) as items_opened,
+        sum(views_to_other_merchants) as views_to_other_merchants
+    from reader_days
+    group by flyer_key, date
 
 ),
 
@@ -25,66 +65,57 @@ views_by_length as (
     select
         *,
         row_number() over (
-            partition by merchant_id, flyer_id, date
+            partition by flyer_key, date
             order by view_secs nulls last
-        ) as place,
-        count(view_secs) over (
-            partition by merchant_id, flyer_id, date
-        ) as measured
-    from flyer_views
+        ) as place
+    from measured_views
 
 ),
 
-readers as (
+-- One place in the middle, or two.
+middles as (
 
     select
-        merchant_id,
-        flyer_id,
-        date,
-        user_id,
-        count(*) as views,
-        count(view_secs) as measured_views,
-        sum(view_secs) as view_secs,
-        -- one place in the middle, or two
-        sum(
-            case
-                when 2 * place between measured and measured + 2
-                    then view_secs
-            end
-        ) as middle_secs,
-        count(
-            case
-                when 2 * place between measured and measured + 2
-                    then view_secs
-            end
-        ) as middle_views,
-        sum(items_opened) as items_opened,
-        count(case when went_to_other_merchant then 1 end)
-            as views_to_other_merchants
+        views_by_length.flyer_key,
+        views_by_length.date,
+        sum(views_by_length.view_secs) as middle_secs,
+        count(*) as middle_views
     from views_by_length
-    group by merchant_id, flyer_id, date, user_id
+    inner join flyer_days
+        on
+            views_by_length.flyer_key = flyer_days.flyer_key
+            and views_by_length.date = flyer_days.date
+    where
+        2 * views_by_length.place
+        between flyer_days.measured_views and flyer_days.measured_views + 2
+    group by views_by_length.flyer_key, views_by_length.date
 
 )
 
 select
     ---------- keys
-    merchant_id,
-    flyer_id,
-    date,
+    flyers.merchant_id,
+    flyers.flyer_id,
+    flyer_days.flyer_key,
+    flyer_days.date,
 
     ---------- readers
-    count(*) as readers,
-    count(case when measured_views > 0 then 1 end) as measured_readers,
+    flyer_days.readers,
+    flyer_days.measured_readers,
 
     ---------- measures
-    cast(sum(views) as bigint) as views,
-    cast(sum(measured_views) as bigint) as measured_views,
-    cast(sum(view_secs) as decimal(18, 6)) as view_secs,
-    cast(sum(middle_secs) as decimal(18, 6)) as middle_secs,
-    cast(sum(middle_views) as bigint) as middle_views,
-    cast(sum(items_opened) as bigint) as items_opened,
-    cast(sum(views_to_other_merchants) as bigint)
+    cast(flyer_days.views as bigint) as views,
+    cast(flyer_days.measured_views as bigint) as measured_views,
+    cast(flyer_days.view_secs as decimal(18, 6)) as view_secs,
+    cast(middles.middle_secs as decimal(18, 6)) as middle_secs,
+    coalesce(middles.middle_views, 0) as middle_views,
+    cast(flyer_days.items_opened as bigint) as items_opened,
+    cast(flyer_days.views_to_other_merchants as bigint)
         as views_to_other_merchants
-from readers
-group by merchant_id, flyer_id, date
-{{ clustered_by('date') }}
+from flyer_days
+inner join flyers on flyer_days.flyer_key = flyers.flyer_key
+left join middles
+    on
+        flyer_days.flyer_key = middles.flyer_key
+        and flyer_days.date = middles.date
+{{ clustered_by('flyer_days.date') }}

@@ -13,7 +13,7 @@ days_touched as (
 days_of_views as (
 
     select
-        user_id,
+        user_key,
         view_date as date
     from {{ ref('int_flyer_events_sequenced') }}
     where {{ is_in_days('days_touched') }}
@@ -23,21 +23,33 @@ days_of_views as (
 days_of_sessions as (
 
     select
-        user_id,
+        user_key,
         session_date as date
     from {{ ref('int_flyer_session_parts') }}
     where {{ is_in_days('days_touched') }}
 
+),
+
+user_days as (
+
+    select * from days_touched
+    union
+    select * from days_of_views
+    union
+    select * from days_of_sessions
+
+),
+
+users as (
+
+    select * from {{ ref('stg_flyer_app__users') }}
+
 )
 
-select distinct
-    ---------- keys
-    user_id,
-    date
-from (
-    select * from days_touched
-    union all
-    select * from days_of_views
-    union all
-    select * from days_of_sessions
-) as user_days
+select
+    ---------- keys, and the id by which marts know the user
+    user_days.user_key,
+    users.user_id,
+    user_days.date
+from user_days
+inner join users on user_days.user_key = users.user_key

@@ -9,7 +9,7 @@ with
 new_events as (
 
     select
-        user_id,
+        user_key,
         date,
         event_at
     from {{ ref('stg_flyer_app__events') }}
@@ -26,12 +26,12 @@ new_events as (
 user_days as (
 
     select
-        user_id,
+        user_key,
         date,
         min(event_at) as first_event_at,
         max(event_at) as last_event_at
     from new_events
-    group by user_id, date
+    group by user_key, date
 
 ),
 
@@ -39,7 +39,7 @@ user_days as (
 user_days_with_reach as (
 
     select
-        user_id,
+        user_key,
         date,
         {{ local_date(dateadd('second', -reach_secs(), 'first_event_at')) }}
             as first_date,
@@ -61,7 +61,7 @@ distances as (
 user_days_in_reach as (
 
     select
-        user_days.user_id,
+        user_days.user_key,
         user_days.first_date,
         user_days.last_date,
         cast(
@@ -74,7 +74,7 @@ user_days_in_reach as (
 
 select distinct
     ---------- keys
-    user_id,
+    user_key,
     date
 from user_days_in_reach
 where date between first_date and last_date

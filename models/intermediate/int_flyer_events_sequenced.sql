@@ -5,60 +5,29 @@
 
 {#
     The one place that puts a user's events in order. Everything downstream is a sum over what is worked out here.
-
-    Users, and what an event does, go through the windows as numbers: sorting long texts would take most of the build.
     source_row is null for events whose position is not known.
 
     An increment sequences the touched days of a user again, from staging, with the days around them for what reaches
     over midnight. When the view began that comes over midnight is known from the rows that stay.
 #}
 {%- set days_touched = ref('int_flyer_days_touched') -%}
-{%- set timeline = 'order by event_at, source_row nulls last, kind_number' -%}
+{%- set timeline = 'order by event_at, source_row nulls last, action_number' -%}
 {%- set max_gap_micros = var('max_gap_secs') ~ '000000' -%}
 {%- set timeout_micros = var('inactivity_timeout_secs') ~ '000000' -%}
-{#- A CTE that is read more than once is kept in memory whole: all of staging is better read again. #}
-{%- set known_events = 'screen_events' if is_incremental() else ref('stg_flyer_app__events') -%}
 
 with
 {% if is_incremental() %}
     {{ user_days_to_make(days_touched, 'view_started_at') }}
 {% endif %}
--- What leaves the screen as it is says nothing of flyers.
-screen_events as (
+-- Where the position of two events is not known, a hash decides between them.
+-- No flyer is key 0.
+actions as (
 
     select
-        {%- if is_incremental() %}
-            days_read.is_touched,
-        {%- endif %}
-        events.*
-    from {{ ref('stg_flyer_app__events') }} as events
-    {%- if is_incremental() %}
-    inner join days_read
-        on
-            events.user_id = days_read.user_id
-            and events.date = days_read.date
-    {%- endif %}
-    where events.role <> 'neutral'
-
-),
-
-users as (
-
-    select
-        user_id,
-        row_number() over (order by user_id) as user_number
-    from (select distinct user_id from {{ known_events }}) as known_users
-
-),
-
--- The few things that happen, over and over, to different users. Where the
--- position of two events is not known, a hash decides between them.
-kinds as (
-
-    select
-        event,
-        flyer_id,
-        merchant_id,
+        action_key,
+        coalesce(flyer_key, 0) as flyer_key,
+        merchant_key,
+        role,
         row_number() over (
             order by
                 md5(
@@ -66,51 +35,38 @@ kinds as (
                     || '|' || coalesce(flyer_id, '')
                     || '|' || coalesce(merchant_id, '')
                 ),
-                event,
-                flyer_id,
-                merchant_id
-        ) as kind_number,
-        -- an item of an unknown flyer changes the screen, yet shows no flyer
-        -- that could be named; a missing merchant is a merchant of its own
-        case
-            when role = 'shows_flyer' and flyer_id is not null
-                then dense_rank() over (order by flyer_id, merchant_id)
-            else 0
-        end as screen_number,
-        dense_rank() over (order by merchant_id) as merchant_number
-    from (
-        select distinct
-            event,
-            role,
-            flyer_id,
-            merchant_id
-        from {{ known_events }}
-    ) as known_kinds
+                action_key
+        ) as action_number
+    from {{ ref('stg_flyer_app__actions') }}
 
 ),
 
+-- What leaves the screen as it is says nothing of flyers.
 screens as (
 
     select
         {%- if is_incremental() %}
-            events.is_touched,
+            days_read.is_touched,
         {%- endif %}
-        users.user_number,
-        kinds.kind_number,
-        kinds.screen_number,
-        kinds.merchant_number,
-        kinds.event,
+        events.user_key,
+        events.action_key,
         events.event_at,
         events.date,
-        events.source_row
-    from screen_events as events
-    inner join users on events.user_id = users.user_id
-    inner join kinds
-        on
-            events.event = kinds.event
-            and coalesce(events.flyer_id, '') = coalesce(kinds.flyer_id, '')
-            and coalesce(events.merchant_id, '')
-            = coalesce(kinds.merchant_id, '')
+        events.source_row,
+        actions.flyer_key,
+        actions.merchant_key,
+        actions.action_number,
+        case when actions.flyer_key > 0 then events.event_at end
+            as flyer_event_at
+    from {{ ref('stg_flyer_app__events') }} as events
+    inner join actions on events.action_key = actions.action_key
+    {%- if is_incremental() %}
+        inner join days_read
+            on
+                events.user_key = days_read.user_key
+                and events.date = days_read.date
+    {%- endif %}
+    where actions.role <> 'neutral'
 
 ),
 
@@ -118,26 +74,27 @@ screens_with_neighbours as (
 
     select
         *,
-        lag(event_at) over (
-            partition by user_number
+        lag(flyer_key) over (
+            partition by user_key
             {{ timeline }}
-        ) as previous_screen_at,
-        lag(screen_number) over (
-            partition by user_number
+        ) as previous_flyer_key,
+        last_value(flyer_event_at ignore nulls) over (
+            partition by user_key
             {{ timeline }}
-        ) as previous_screen_number,
+            rows between unbounded preceding and 1 preceding
+        ) as previous_flyer_event_at,
         lead(event_at) over (
-            partition by user_number
+            partition by user_key
             {{ timeline }}
         ) as next_screen_at,
-        lead(screen_number) over (
-            partition by user_number
+        lead(flyer_key) over (
+            partition by user_key
             {{ timeline }}
-        ) as next_screen_number,
-        lead(merchant_number) over (
-            partition by user_number
+        ) as next_flyer_key,
+        lead(merchant_key) over (
+            partition by user_key
             {{ timeline }}
-        ) as next_merchant_number
+        ) as next_merchant_key
     from screens
 
 ),
@@ -147,13 +104,13 @@ flyers_with_distances as (
 
     select
         *,
-        {{ datediff('previous_screen_at', 'event_at', 'microsecond') }}
-            as micros_since_screen,
+        {{ datediff('previous_flyer_event_at', 'event_at', 'microsecond') }}
+            as micros_since_flyer_event,
         {{ datediff('event_at', 'next_screen_at', 'microsecond') }}
             as micros_to_next_screen
     from screens_with_neighbours
     where
-        screen_number > 0
+        flyer_key > 0
         {%- if is_incremental() %}
             and is_touched = 1
         {%- endif %}
@@ -165,13 +122,17 @@ flyers_on_screen as (
     select
         *,
         case
+            when micros_since_flyer_event < {{ max_gap_micros }}
+                then micros_since_flyer_event
+        end as gap_micros,
+        case
             when micros_to_next_screen < {{ timeout_micros }}
                 then micros_to_next_screen
         end as micros_on_screen,
         case
             when
-                previous_screen_number = screen_number
-                and micros_since_screen < {{ timeout_micros }}
+                previous_flyer_key = flyer_key
+                and micros_since_flyer_event < {{ timeout_micros }}
                 then 0
             else 1
         end as starts_view,
@@ -180,8 +141,8 @@ flyers_on_screen as (
                 next_screen_at is null
                 or micros_to_next_screen >= {{ timeout_micros }}
                 then 'idle'
-            when next_screen_number = 0 then 'left'
-            when next_screen_number <> screen_number then 'next_flyer'
+            when next_flyer_key = 0 then 'left'
+            when next_flyer_key <> flyer_key then 'next_flyer'
         end as view_end_reason
     from flyers_with_distances
 
@@ -190,106 +151,138 @@ flyers_on_screen as (
 flyer_events as (
 
     select
-        {%- if is_incremental() %}
-            1 as is_touched,
-        {%- endif %}
-        user_number,
-        kind_number,
-        event,
+        user_key,
+        action_key,
+        flyer_key,
+        action_number,
         event_at,
         date,
         source_row,
+        gap_micros,
         micros_on_screen,
+        starts_view,
         view_end_reason,
         case
             when view_end_reason = 'next_flyer'
-                then next_merchant_number <> merchant_number
-        end as view_went_to_other_merchant,
-        case when starts_view = 1 then event_at end as view_started_at,
-        case when starts_view = 1 then event end as view_started_with,
-        case when starts_view = 1 then date end as view_date
+                then next_merchant_key <> merchant_key
+        end as view_went_to_other_merchant
     from flyers_on_screen
+
+),
+
+-- Most views have one event, and need no look at others.
+events_of_longer_views as (
+
+    select
+        {%- if is_incremental() %}
+            1 as is_touched,
+        {%- endif %}
+        *,
+        case when starts_view = 1 then event_at end as start_at,
+        case when starts_view = 1 then action_key end as start_action_key,
+        case when starts_view = 1 then date end as start_date
+    from flyer_events
+    where starts_view = 0 or view_end_reason is null
     {%- if is_incremental() %}
 
         union all
 
         select
             0 as is_touched,
-            users.user_number,
-            kinds.kind_number,
-            known.event,
+            known.user_key,
+            known.action_key,
+            known.flyer_key,
+            actions.action_number,
             known.event_at,
             known.date,
             known.source_row,
+            null as gap_micros,
             null as micros_on_screen,
+            0 as starts_view,
             null as view_end_reason,
             cast(null as boolean) as view_went_to_other_merchant,
-            known.view_started_at,
-            known.view_started_with,
-            known.view_date
+            known.view_started_at as start_at,
+            known.view_action_key as start_action_key,
+            known.view_date as start_date
         from {{ this }} as known
         inner join days_read
             on
-                known.user_id = days_read.user_id
+                known.user_key = days_read.user_key
                 and known.date = days_read.date
                 and days_read.is_touched = 0
-        inner join users on known.user_id = users.user_id
-        inner join kinds
-            on
-                known.event = kinds.event
-                and known.flyer_id = kinds.flyer_id
-                and coalesce(known.merchant_id, '')
-                = coalesce(kinds.merchant_id, '')
+        inner join actions on known.action_key = actions.action_key
     {%- endif %}
 
 ),
 
 -- An event that starts no view belongs to the last one that was started.
-flyer_events_with_views as (
-
-    select
-        user_number,
-        kind_number,
-        event,
-        event_at,
-        date,
-        source_row,
-        micros_on_screen,
-        view_end_reason,
-        view_went_to_other_merchant,
-        {%- if is_incremental() %}
-            is_touched,
-        {%- endif %}
-        lag(event_at) over (
-            partition by user_number
-            {{ timeline }}
-        ) as previous_flyer_event_at,
-        last_value(view_started_at ignore nulls) over (
-            partition by user_number
-            {{ timeline }}
-            rows between unbounded preceding and current row
-        ) as view_started_at,
-        last_value(view_started_with ignore nulls) over (
-            partition by user_number
-            {{ timeline }}
-            rows between unbounded preceding and current row
-        ) as view_started_with,
-        last_value(view_date ignore nulls) over (
-            partition by user_number
-            {{ timeline }}
-            rows between unbounded preceding and current row
-        ) as view_date
-    from flyer_events
-
-),
-
-flyer_events_with_gaps as (
+events_with_starts as (
 
     select
         *,
-        {{ datediff('previous_flyer_event_at', 'event_at', 'microsecond') }}
-            as micros_since_flyer_event
-    from flyer_events_with_views
+        last_value(start_at ignore nulls) over (
+            partition by user_key
+            {{ timeline }}
+            rows between unbounded preceding and current row
+        ) as view_started_at,
+        last_value(start_action_key ignore nulls) over (
+            partition by user_key
+            {{ timeline }}
+            rows between unbounded preceding and current row
+        ) as view_action_key,
+        last_value(start_date ignore nulls) over (
+            partition by user_key
+            {{ timeline }}
+            rows between unbounded preceding and current row
+        ) as view_date
+    from events_of_longer_views
+
+),
+
+flyer_events_with_views as (
+
+    select
+        user_key,
+        action_key,
+        flyer_key,
+        event_at,
+        date,
+        source_row,
+        gap_micros,
+        micros_on_screen,
+        event_at as view_started_at,
+        action_key as view_action_key,
+        date as view_date,
+        micros_on_screen as micros_in_view,
+        view_end_reason,
+        view_went_to_other_merchant
+    from flyer_events
+    where starts_view = 1 and view_end_reason is not null
+
+    union all
+
+    select
+        user_key,
+        action_key,
+        flyer_key,
+        event_at,
+        date,
+        source_row,
+        gap_micros,
+        micros_on_screen,
+        view_started_at,
+        view_action_key,
+        view_date,
+        -- all events before the last one were on screen until the next
+        case
+            when view_end_reason is not null
+                then
+                    {{ datediff('view_started_at', 'event_at', 'microsecond') }}
+                    + coalesce(micros_on_screen, 0)
+        end as micros_in_view,
+        view_end_reason,
+        view_went_to_other_merchant
+    from events_with_starts
     {%- if is_incremental() %}
         where is_touched = 1
     {%- endif %}
@@ -297,36 +290,28 @@ flyer_events_with_gaps as (
 )
 
 select
-    ---------- ids
-    users.user_id,
-    kinds.flyer_id,
-    kinds.merchant_id,
-
-    ---------- event
-    events.event,
+    ---------- keys
+    user_key,
+    action_key,
+    flyer_key,
 
     ---------- time
-    events.event_at,
-    events.date,
-    events.source_row,
+    event_at,
+    date,
+    source_row,
 
     ---------- measures
-    cast(
-        case
-            when events.micros_since_flyer_event < {{ max_gap_micros }}
-                then events.micros_since_flyer_event
-        end * 0.000001 as decimal(18, 6)
-    ) as gap_secs,
-    cast(events.micros_on_screen * 0.000001 as decimal(18, 6))
-        as on_screen_secs,
+    cast(gap_micros * 0.000001 as decimal(18, 6)) as gap_secs,
+    cast(micros_on_screen * 0.000001 as decimal(18, 6)) as on_screen_secs,
 
     ---------- view
-    events.view_started_at,
-    events.view_started_with,
-    events.view_date,
-    events.view_end_reason,
-    events.view_went_to_other_merchant
-from flyer_events_with_gaps as events
-inner join users on events.user_number = users.user_number
-inner join kinds on events.kind_number = kinds.kind_number
+    view_started_at,
+    view_action_key,
+    view_date,
+
+    ---------- view, on its last event
+    cast(micros_in_view * 0.000001 as decimal(18, 6)) as view_secs,
+    view_end_reason,
+    view_went_to_other_merchant
+from flyer_events_with_views
 {{ clustered_by('date') }}

@@ -8,28 +8,22 @@ with
 events as (
 
     select * from {{ ref('stg_flyer_app__events') }}
-    {%- if is_incremental() %}
-        where {{ is_in_days(ref('int_flyer_days_touched')) }}
-    {%- endif %}
-
-),
-
-favorite_events as (
-
-    select event from {{ ref('stg_flyer_app__event_types') }}
-    where counts_as = 'favorite'
+    where
+        counts_as = 'favorite'
+        {%- if is_incremental() %}
+            and {{ is_in_days(ref('int_flyer_days_touched')) }}
+        {%- endif %}
 
 )
 
 select
     ---------- keys
-    user_id,
+    user_key,
     merchant_id,
     date,
 
     ---------- measures
     count(*) as favorites
 from events
-where event in (select event from favorite_events)
-group by user_id, merchant_id, date
+group by user_key, merchant_id, date
 {{ clustered_by('date') }}

@@ -25,9 +25,7 @@ events as (
     select
         *,
         {{ micros }} as micros,
-        case
-            when role = 'shows_flyer' and flyer_id is not null then 1 else 0
-        end as shows_flyer
+        case when flyer_key is not null then 1 else 0 end as shows_flyer
     from {{ ref('stg_flyer_app__events') }}
     {%- if is_incremental() %}
         where {{ is_in_days('days_read where is_touched = 1') }}
@@ -51,7 +49,7 @@ events_in_stretches as (
 stretches as (
 
     select
-        user_id,
+        user_key,
         date,
         min(event_at) as started_at,
         max(event_at) as ended_at,
@@ -63,13 +61,13 @@ stretches as (
         {%- endif %}
         cast(null as timestamp) as session_started_at
     from events_in_stretches
-    group by user_id, date, stretch
+    group by user_key, date, stretch
     {%- if is_incremental() %}
 
         union all
 
         select
-            user_id,
+            user_key,
             date,
             started_at,
             ended_at,
@@ -89,7 +87,7 @@ stretches_with_previous as (
     select
         *,
         lag(ended_at) over (
-            partition by user_id
+            partition by user_key
             {{ timeline }}
         ) as previous_ended_at
     from stretches
@@ -125,7 +123,7 @@ stretches_with_sessions as (
     select
         *,
         max(start_at) over (
-            partition by user_id
+            partition by user_key
             {{ timeline }}
             rows between unbounded preceding and current row
         ) as latest_start_at
@@ -134,8 +132,8 @@ stretches_with_sessions as (
 )
 
 select
-    ---------- ids
-    user_id,
+    ---------- keys
+    user_key,
 
     ---------- time
     started_at,

@@ -17,14 +17,14 @@ session_parts as (
 sessions as (
 
     select
-        user_id,
+        user_key,
         session_started_at as started_at,
         max(ended_at) as ended_at,
         session_date as date,
         sum(events) as events,
         sum(flyer_events) as flyer_events
     from session_parts
-    group by user_id, session_started_at, session_date
+    group by user_key, session_started_at, session_date
 
 ),
 
@@ -37,8 +37,8 @@ flyer_sessions as (
 )
 
 select
-    ---------- ids
-    user_id,
+    ---------- keys
+    user_key,
 
     ---------- time
     started_at,

@@ -1,87 +1,83 @@
-{{ config(
-    incremental_strategy='append',
-    pre_hook=[
-        "{{ forget_rows(is_in_days(ref('int_flyer_days_affected'))) }}",
-        "{{ reopen_log(ref('int_flyer_session_parts'), ref('int_flyer_days_touched')) }}",
-    ],
-) }}
+{{ config(materialized='view') }}
+
+{#
+    Nearly every event of a flyer is a view of its own, so a table of views would be one of events again, to be written
+    and kept up to date. What marts need of a view its last event knows.
+#}
 
 with
 
 flyer_events as (
 
     select * from {{ ref('int_flyer_events_sequenced') }}
-    {%- if is_incremental() %}
-        where {{ is_in_days(ref('int_flyer_days_affected'), 'view_date') }}
-    {%- endif %}
 
 ),
 
-item_events as (
+users as (
 
-    select event from {{ ref('stg_flyer_app__event_types') }}
+    select * from {{ ref('stg_flyer_app__users') }}
+
+),
+
+actions as (
+
+    select * from {{ ref('stg_flyer_app__actions') }}
+
+),
+
+item_actions as (
+
+    select action_key from actions
     where counts_as = 'item'
 
 ),
 
--- Views of one user that start at the same instant differ in what they show, or
--- in the event that started them.
+-- Views of one user that start at the same instant start with different actions.
 views as (
 
     select
-        user_id,
-        flyer_id,
-        merchant_id,
-        view_started_at as started_at,
-        view_started_with as started_with,
+        user_key,
+        view_started_at,
+        view_action_key,
+        view_date,
         max(event_at) as last_event_at,
-        view_date as date,
         count(*) as events,
         sum(
-            case when event in (select event from item_events) then 1 else 0 end
+            case
+                when action_key in (select action_key from item_actions) then 1
+                else 0
+            end
         ) as items_opened,
-        cast(sum(on_screen_secs) as decimal(18, 6)) as view_secs,
+        cast(max(view_secs) as decimal(18, 6)) as view_secs,
         max(view_end_reason) as end_reason,
         max(case when view_went_to_other_merchant then 1 else 0 end)
             as went_to_other_merchant
     from flyer_events
-    group by
-        user_id,
-        flyer_id,
-        merchant_id,
-        view_started_at,
-        view_started_with,
-        view_date
+    group by user_key, view_started_at, view_action_key, view_date
 
 ),
 
 last_screens as (
 
     select
-        user_id,
+        user_key,
         max(last_screen_at) as last_screen_at
     from {{ ref('int_flyer_session_parts') }}
-    {%- if is_incremental() %}
-        where
-            user_id in (
-                select user_id from {{ ref('int_flyer_days_affected') }}
-            )
-    {%- endif %}
-    group by user_id
+    group by user_key
 
 )
 
 select
     ---------- ids
-    views.user_id,
-    views.flyer_id,
-    views.merchant_id,
+    users.user_id,
+    actions.flyer_id,
+    actions.merchant_id,
 
     ---------- time
-    views.started_at,
-    views.started_with,
+    views.view_started_at as started_at,
+    actions.event as started_with,
     views.last_event_at,
-    views.date,
+    views.view_date as date,
 
     ---------- measures
     views.events,
@@ -98,5 +94,6 @@ select
     end as end_reason,
     views.went_to_other_merchant = 1 as went_to_other_merchant
 from views
-inner join last_screens on views.user_id = last_screens.user_id
-{{ clustered_by('date') }}
+inner join users on views.user_key = users.user_key
+inner join actions on views.view_action_key = actions.action_key
+inner join last_screens on views.user_key = last_screens.user_key

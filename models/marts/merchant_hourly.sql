@@ -27,34 +27,55 @@ shown_flyer_days as (
 
 ),
 
+-- The last event of a view knows it.
 flyer_views as (
 
     select
-        *,
-        extract(hour from {{ local_time('started_at') }}) as hour
-    from {{ ref('int_flyer_views') }}
-    {%- if is_incremental() %}
-        where {{ is_on_dates(ref('int_flyer_days_affected')) }}
-    {%- endif %}
+        user_key,
+        flyer_key,
+        view_date as date,
+        extract(hour from {{ local_time('view_started_at') }}) as hour
+    from {{ ref('int_flyer_events_sequenced') }}
+    where
+        view_end_reason is not null
+        {%- if is_incremental() %}
+            and {{ is_on_dates(ref('int_flyer_days_affected'), 'view_date') }}
+        {%- endif %}
+
+),
+
+-- In two steps, as different readers of many hours are dear to count at once.
+reader_hours as (
+
+    select
+        flyer_days.merchant_id,
+        flyer_views.date,
+        flyer_views.hour,
+        flyer_views.user_key,
+        count(*) as views
+    from flyer_views
+    inner join shown_flyer_days as flyer_days
+        on
+            flyer_views.flyer_key = flyer_days.flyer_key
+            and flyer_views.date = flyer_days.date
+    group by
+        flyer_days.merchant_id,
+        flyer_views.date,
+        flyer_views.hour,
+        flyer_views.user_key
 
 ),
 
 hours as (
 
     select
-        flyer_views.merchant_id,
-        flyer_views.date,
-        flyer_views.hour,
-        count(distinct flyer_views.user_id) as readers,
-        count(*) as views
-    from flyer_views
-    inner join shown_flyer_days as flyer_days
-        on
-            coalesce(flyer_views.merchant_id, '')
-            = coalesce(flyer_days.merchant_id, '')
-            and flyer_views.flyer_id = flyer_days.flyer_id
-            and flyer_views.date = flyer_days.date
-    group by flyer_views.merchant_id, flyer_views.date, flyer_views.hour
+        merchant_id,
+        date,
+        hour,
+        count(*) as readers,
+        sum(views) as views
+    from reader_hours
+    group by merchant_id, date, hour
 
 ),
 

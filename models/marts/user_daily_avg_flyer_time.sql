@@ -1,22 +1,13 @@
 {{ config(
     incremental_strategy='append',
-    pre_hook="{{ forget_rows(is_in_days(ref('int_flyer_days_affected'))) }}",
+    pre_hook="{{ forget_rows(is_in_days(ref('int_flyer_days_affected'), user='user_id')) }}",
 ) }}
 
 with
 
-flyer_events as (
+reader_days as (
 
-    select * from {{ ref('int_flyer_events_sequenced') }}
-    {%- if is_incremental() %}
-        where {{ is_in_days(ref('int_flyer_days_affected')) }}
-    {%- endif %}
-
-),
-
-flyer_views as (
-
-    select * from {{ ref('int_flyer_views') }}
+    select * from {{ ref('int_flyer_reader_days') }}
     {%- if is_incremental() %}
         where {{ is_in_days(ref('int_flyer_days_affected')) }}
     {%- endif %}
@@ -32,56 +23,45 @@ flyer_sessions as (
 
 ),
 
--- One row per thing that was measured, so that a day with either kind shows.
-measurements as (
+flyers as (
 
-    select
-        user_id,
-        date,
-        gap_secs,
-        cast(null as decimal(18, 6)) as view_secs,
-        0 as views,
-        cast(null as varchar(1024)) as viewed_flyer_id
-    from flyer_events
-    where gap_secs is not null
-
-    union all
-
-    select
-        user_id,
-        date,
-        cast(null as decimal(18, 6)) as gap_secs,
-        view_secs,
-        1 as views,
-        flyer_id as viewed_flyer_id
-    from flyer_views
+    select * from {{ ref('int_flyer_merchant_flyers') }}
 
 ),
 
+users as (
+
+    select * from {{ ref('int_flyer_users') }}
+
+),
+
+-- A flyer under two merchants is one flyer.
 user_days as (
 
     select
-        user_id,
-        date,
-        sum(gap_secs) as gap_secs,
-        count(gap_secs) as measured_gaps,
-        sum(view_secs) as view_secs,
-        count(view_secs) as measured_views,
-        sum(views) as views,
-        count(distinct viewed_flyer_id) as flyers
-    from measurements
-    group by user_id, date
+        reader_days.user_key,
+        reader_days.date,
+        sum(reader_days.gap_secs) as gap_secs,
+        sum(reader_days.measured_gaps) as measured_gaps,
+        sum(reader_days.view_secs) as view_secs,
+        sum(reader_days.measured_views) as measured_views,
+        sum(reader_days.views) as views,
+        count(distinct case when reader_days.views > 0 then flyers.flyer_id end)
+            as flyers
+    from reader_days
+    inner join flyers on reader_days.flyer_key = flyers.flyer_key
+    group by reader_days.user_key, reader_days.date
 
 ),
 
 sessions_by_day as (
 
     select
-        user_id,
+        user_key,
         date,
         count(*) as sessions
     from flyer_sessions
-    group by user_id, date
+    group by user_key, date
 
 ),
 
@@ -93,29 +73,32 @@ user_days_with_sessions as (
     from user_days
     left join sessions_by_day
         on
-            user_days.user_id = sessions_by_day.user_id
+            user_days.user_key = sessions_by_day.user_key
             and user_days.date = sessions_by_day.date
 
 )
 
 select
     ---------- keys
-    user_id,
-    date,
+    users.user_id,
+    user_days.date,
 
     ---------- measure 1: time spent
-    {{ rounded('gap_secs', 'measured_gaps') }} as avg_time_spent_in_secs,
-    {{ rounded('gap_secs') }} as total_time_spent_in_secs,
-    measured_gaps,
+    {{ rounded('user_days.gap_secs', 'user_days.measured_gaps') }}
+        as avg_time_spent_in_secs,
+    {{ rounded('user_days.gap_secs') }} as total_time_spent_in_secs,
+    cast(user_days.measured_gaps as bigint) as measured_gaps,
 
     ---------- measure 2: view time
-    {{ rounded('view_secs', 'measured_views') }} as avg_view_secs,
-    {{ rounded('view_secs') }} as total_view_secs,
-    measured_views,
-    cast(views as bigint) as views,
-    flyers,
+    {{ rounded('user_days.view_secs', 'user_days.measured_views') }}
+        as avg_view_secs,
+    {{ rounded('user_days.view_secs') }} as total_view_secs,
+    cast(user_days.measured_views as bigint) as measured_views,
+    cast(user_days.views as bigint) as views,
+    user_days.flyers,
 
     ---------- sessions
-    sessions
-from user_days_with_sessions
-{{ clustered_by('date') }}
+    user_days.sessions
+from user_days_with_sessions as user_days
+inner join users on user_days.user_key = users.user_key
+{{ clustered_by('user_days.date') }}

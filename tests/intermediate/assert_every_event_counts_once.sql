@@ -4,12 +4,10 @@
 {%- set events = ref('stg_flyer_app__events') -%}
 {%- set sequenced = ref('int_flyer_events_sequenced') -%}
 {%- set parts = ref('int_flyer_session_parts') -%}
-{%- set shows_flyer =
-    "role = 'shows_flyer' and flyer_id is not null" -%}
 {%- set counts = [
     ('staged events', 1, events, 'date', 'count(*)'),
     ('staged events', -1, parts, 'date', 'sum(events)'),
-    ('flyer events', 1, events, 'date', 'sum(case when ' ~ shows_flyer ~ ' then 1 else 0 end)'),
+    ('flyer events', 1, events, 'date', 'count(flyer_key)'),
     ('flyer events', -1, sequenced, 'date', 'count(*)'),
     ('flyer events of parts', 1, sequenced, 'date', 'count(*)'),
     ('flyer events of parts', -1, parts, 'date', 'sum(flyer_events)'),

@@ -54,6 +54,7 @@ def assert_project_equals_oracle(project: Project, events: Path, settings: oracl
     loaded_at = project.query("select coalesce(max(_loaded_at), '2018-11-08 06:00') from raw.flyer_events")[0][0]
     raw = oracle.read_csv(events, loaded_at)
     cleaned = oracle.clean(raw, settings)
+    sessions = "intermediate.int_flyer_sessions"
     marts = oracle.measure(cleaned.events, settings)
 
     assert_same(
@@ -116,7 +117,7 @@ def assert_project_equals_oracle(project: Project, events: Path, settings: oracl
                     row["user_id"], micros(row["started_at"]),
                     row["date"], micros(row["ended_at"]), row["events"], row["flyer_events"],
                 )
-                for row in project.rows("intermediate.int_flyer_sessions")
+                for row in project.rows(f"{sessions} join intermediate.int_flyer_users using (user_key)")
             ),
         ),
         by_key(
@@ -219,6 +220,26 @@ def test_drawn_timelines(project: Project, seed: int) -> None:
     project.load(events)
     project.dbt("run")
     assert_project_equals_oracle(project, events)
+
+
+def test_timestamps_that_are_nearly_right(project: Project) -> None:
+    """One to three characters of each are others: however it is read, an instant or none must come of it."""
+    draw = random.Random(1)
+    usual = ["2018-10-01T13:54:59-04:00", "2018-02-28T23:59:59+09:00"]
+    others = ["2020-02-29T24:00:00-04:00", "2018-10-01T13:54:59Z"]
+    rows = []
+    for number in range(8000):
+        text = list(draw.choice([*usual, *usual, *others]))
+        for _ in range(draw.choice([1, 1, 1, 2, 3])):
+            text[draw.randrange(len(text))] = draw.choice("0123456789 -+:TZtz.%_")
+        rows.append(("".join(text), f"user {number}", "flyer_open", "1", "A"))
+    events = project.folder / "events.csv"
+    with events.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([COLUMNS, *rows])
+    project.load(events)
+    project.dbt("run")
+    assert_project_equals_oracle(project, events)
+    assert 500 < len(project.rows("staging.stg_flyer_app__rejected")) < 7500
 
 
 def test_a_user_who_never_stops(project: Project) -> None:

@@ -203,11 +203,14 @@ def test_only_a_whole_build_is_published(built: Project, folder: Path, capsys: p
 
     good = contents(folder)
     load_event(built, 2)
-    built.query("alter table intermediate.int_flyer_views add column unknown int")
+    built.query("alter table intermediate.int_flyer_sessions add column unknown int")
     assert not built.try_dbt("run").success
     refuses("is not built whole")
 
-    built.query("delete from staging.stg_flyer_app__events where user_id = 'u2'")
+    built.query(
+        "delete from staging.base_flyer_app__events_keyed"
+        " where user_key = (select user_key from staging.stg_flyer_app__users where user_id = 'u2')"
+    )
     built.disconnect()
     assert publish.main() == 0
     built.query("update staging.build_state set settings = null, completed_to = null")

@@ -96,13 +96,13 @@ def test_increments_make_what_a_full_build_on_duckdb_makes(project: Project, red
         for loads in (on_redshift, on_duckdb):
             loads.add(load, (row for row in deliveries if row.load == load))
         if load == 2:
-            run_and_die(redshift, at("NodeFinished", "int_flyer_views"))
+            run_and_die(redshift, at("NodeFinished", "int_flyer_reader_days"))
         on_redshift.run()
     on_duckdb.run()
     assert_engines_agree(project, redshift)
 
     redshift.query("delete from marts.user_daily_avg_flyer_time where date = '2018-12-01'")
-    redshift.query("update staging.stg_flyer_app__events set deliveries = 9 where date = '2018-12-01'")
+    redshift.query("update staging.base_flyer_app__events_keyed set deliveries = 9 where date = '2018-12-01'")
     redshift.dbt("run", "--vars", "{recompute_dates: 2018-12-01}")
     assert_engines_agree(project, redshift)
 

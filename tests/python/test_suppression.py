@@ -23,20 +23,23 @@ def test_figures_that_are_left_out_change_nothing_that_is_shown(built: Project) 
     """No total, difference or ratio of what is shown gives away what none of it depends on."""
     shown = [sorted(map(str, built.query(f"from {mart}"))) for mart in MARTS]
     others = {
-        "readers < 5": "user_id = md5(user_id), view_secs = coalesce(view_secs, 0) * 7 + 1,"
-        " items_opened = items_opened + 9, started_at = started_at + interval 5 hour,"
-        " went_to_other_merchant = not went_to_other_merchant",
+        "readers < 5": "user_key = user_key + 1000, view_secs = coalesce(view_secs, 0) * 7 + 1,"
+        " action_key = (select min(action_key) from staging.stg_flyer_app__actions where counts_as = 'item'),"
+        " view_started_at = view_started_at + interval 5 hour,"
+        " view_went_to_other_merchant = not view_went_to_other_merchant",
         "measured_readers < 5": "view_secs = view_secs * 7 + 1",
     }
     for few, change in others.items():
         changed = built.query(
-            f"update intermediate.int_flyer_views set {change} where (coalesce(merchant_id, ''), flyer_id, date) in"
-            f" (select coalesce(merchant_id, ''), flyer_id, date from intermediate.int_flyer_daily where {few})"
+            f"update intermediate.int_flyer_events_sequenced set {change} where (flyer_key, view_date) in"
+            f" (select flyer_key, date from intermediate.int_flyer_daily where {few})"
         )
         assert changed[0][0] > 100
-    before = built.query("select sum(view_secs), sum(items_opened) from intermediate.int_flyer_daily")
-    built.dbt("run", "--full-refresh", "--select", "int_flyer_daily+")
-    assert built.query("select sum(view_secs), sum(items_opened) from intermediate.int_flyer_daily") != before
+    sums = "sum(view_secs), sum(items_opened), sum(views_to_other_merchants)"
+    figures = f"select {sums} from intermediate.int_flyer_daily"
+    before = built.query(figures)[0]
+    built.dbt("run", "--full-refresh", "--select", "int_flyer_reader_days+")
+    assert all(now != then for now, then in zip(built.query(figures)[0], before, strict=True))
     assert [sorted(map(str, built.query(f"from {mart}"))) for mart in MARTS] == shown
 
 

@@ -181,13 +181,16 @@ def test_every_table_says_where_its_rows_lie(manifest: Manifest) -> None:
     }
     assert design.pop("event_types") == design.pop("sample_flyer_events") == ("all", None)
     assert design.pop("stg_flyer_app__rejected") == ("even", "_loaded_at")
+    assert design.pop("stg_flyer_app__users") == ("user_key", "user_id")
+    assert design.pop("stg_flyer_app__actions") == ("all", "action_key")
+    assert design.pop("user_daily_avg_flyer_time") == ("user_id", "date")
     assert design.pop("merchant_flyer_engagement") == ("user_id", ["date", "merchant_id"])
     assert design.pop("int_flyer_daily") == ("merchant_id", "date")
     assert (
         design.pop("merchant_flyer_daily") == design.pop("merchant_hourly") == ("merchant_id", ["date", "merchant_id"])
     )
     assert design.pop("time_spine_daily") == ("all", "date")
-    assert set(design.values()) == {("user_id", "date")}
+    assert set(design.values()) == {("user_key", "date")}
 
 
 def test_grants_are_those_of_the_environment(manifest: Manifest) -> None:

@@ -59,10 +59,10 @@ trimmed as (
 
     select
         *,
-        nullif(trim(both {{ blanks() }} from raw_event), '') as event,
-        trim(both {{ blanks() }} from raw_user_id) as user_id_text,
-        trim(both {{ blanks() }} from raw_flyer_id) as flyer_id_text,
-        trim(both {{ blanks() }} from raw_merchant_id) as merchant_id_text
+        nullif({{ trimmed('raw_event') }}, '') as event,
+        {{ trimmed('raw_user_id') }} as user_id_text,
+        {{ trimmed('raw_flyer_id') }} as flyer_id_text,
+        {{ trimmed('raw_merchant_id') }} as merchant_id_text
     from raw_events
 
 ),
@@ -108,8 +108,7 @@ judged as (
         case
             when
                 event_at is null
-                and coalesce(trim(both {{ blanks() }} from raw_timestamp), '')
-                = ''
+                and coalesce({{ trimmed('raw_timestamp') }}, '') = ''
                 then 'missing_timestamp'
             when event_at is null then 'unparseable_timestamp'
             when event_at < {{ first_instant }} then 'timestamp_too_old'
@@ -119,9 +118,9 @@ judged as (
             when event is null then 'missing_event'
             when role is null then 'unknown_event'
             when
-                length(user_id) > 256
-                or length(flyer_id) > 256
-                or length(merchant_id) > 256
+                length(user_id) > {{ longest_id() }}
+                or length(flyer_id) > {{ longest_id() }}
+                or length(merchant_id) > {{ longest_id() }}
                 then 'id_too_long'
         end as rejection_reason
     from cleaned_with_roles

@@ -1,119 +1,51 @@
-{{ config(
-    incremental_strategy='delete+insert',
-    unique_key=['user_id', 'event_at'],
-    pre_hook="{{ forget_recomputed_dates() }}",
-) }}
-
-{#
-    An increment reads the rows of new loads, and replaces all events of the instants that they name: whole instants,
-    as flyer and merchant, which may be null, make no key.
-#}
+{{ config(materialized='view') }}
 
 with
 
-usable_events as (
+events as (
 
-    select * from {{ ref('base_flyer_app__events') }}
-    where
-        rejection_reason is null
-        {%- if is_incremental() %}
-            and (
-                _loaded_at > {{ processed_to('_last_loaded_at') }}
-                {%- if dates_to_recompute() %}
-                    -- no event is loaded before it happens, but for the skew
-                    or (
-                        {{ is_to_recompute(local_date('event_at')) }}
-                        and _loaded_at > {{ dateadd(
-                            'day', -3,
-                            "cast('" ~ dates_to_recompute()[0]
-                            ~ "' as timestamp)"
-                        ) }}
-                    )
-                {%- endif %}
-            )
-        {%- endif %}
+    select * from {{ ref('base_flyer_app__events_keyed') }}
 
 ),
 
-deliveries as (
+users as (
 
-    select
-        event_at,
-        user_id,
-        event,
-        role,
-        flyer_id,
-        merchant_id,
-        _source_row as source_row,
-        1 as deliveries,
-        _loaded_at,
-        _loaded_at as _last_loaded_at
-    from usable_events
-    {%- if is_incremental() %}
-
-        union all
-
-        select
-            event_at,
-            user_id,
-            event,
-            role,
-            flyer_id,
-            merchant_id,
-            source_row,
-            deliveries,
-            _loaded_at,
-            _last_loaded_at
-        from {{ this }}
-        where
-            (user_id, event_at) in (
-                select
-                    user_id,
-                    event_at
-                from usable_events
-            )
-    {%- endif %}
+    select * from {{ ref('stg_flyer_app__users') }}
 
 ),
 
--- Deliveries are at least once: the same instant, user, event, flyer and
--- merchant is one event, standing where it was first delivered in its file.
-events_once as (
+actions as (
 
-    select
-        event_at,
-        user_id,
-        event,
-        role,
-        flyer_id,
-        merchant_id,
-        min(source_row) as source_row,
-        sum(deliveries) as deliveries,
-        min(_loaded_at) as _loaded_at,
-        max(_last_loaded_at) as _last_loaded_at
-    from deliveries
-    group by event_at, user_id, event, role, flyer_id, merchant_id
+    select * from {{ ref('stg_flyer_app__actions') }}
 
 )
 
 select
-    ---------- ids, at most 256 characters of four bytes
-    cast(user_id as varchar(1024)) as user_id,
-    cast(flyer_id as varchar(1024)) as flyer_id,
-    cast(merchant_id as varchar(1024)) as merchant_id,
+    ---------- ids
+    users.user_id,
+    actions.flyer_id,
+    actions.merchant_id,
+
+    ---------- keys
+    events.user_key,
+    events.action_key,
+    actions.flyer_key,
+    actions.merchant_key,
 
     ---------- event
-    event,
-    role,
+    actions.event,
+    actions.role,
+    actions.counts_as,
 
     ---------- time
-    event_at,
-    {{ local_date('event_at') }} as date,
+    events.event_at,
+    events.date,
 
     ---------- delivery
-    source_row,
-    cast(deliveries as bigint) as deliveries,
-    _loaded_at,
-    _last_loaded_at
-from events_once
-{{ clustered_by('date') }}
+    events.source_row,
+    events.deliveries,
+    events._loaded_at,
+    events._last_loaded_at
+from events
+inner join users on events.user_key = users.user_key
+inner join actions on events.action_key = actions.action_key

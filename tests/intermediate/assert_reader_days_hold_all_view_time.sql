@@ -1,0 +1,40 @@
+-- reader days add up what the last events say of their views; the same time is
+-- on screen in the events one by one
+with
+
+flyer_events as (
+
+    select
+        user_key,
+        flyer_key,
+        view_date as date,
+        sum(on_screen_secs) as view_secs,
+        count(distinct view_started_at) as fewest_views
+    from {{ ref('int_flyer_events_sequenced') }}
+    group by user_key, flyer_key, view_date
+
+),
+
+reader_days as (
+
+    select * from {{ ref('int_flyer_reader_days') }}
+    where views > 0
+
+)
+
+select
+    flyer_events.*,
+    reader_days.view_secs as view_secs_of_reader_day,
+    reader_days.views
+from flyer_events
+full outer join reader_days
+    on
+        flyer_events.user_key = reader_days.user_key
+        and flyer_events.flyer_key = reader_days.flyer_key
+        and flyer_events.date = reader_days.date
+where
+    flyer_events.user_key is null
+    or reader_days.user_key is null
+    or coalesce(flyer_events.view_secs, -1)
+    <> coalesce(reader_days.view_secs, -1)
+    or reader_days.views < flyer_events.fewest_views
