@@ -27,9 +27,16 @@
     {%- endif -%}
 {%- endmacro -%}
 
-{# SQL condition, whether a row is of one of the users' days that `days` lists; `date` and `user` are the columns to compare. #}
+{#
+    SQL condition, whether a row is of one of the users' days that `days` lists; `date` and `user` are the columns to
+    compare. Dates come first, by themselves: DuckDB then reads those alone, also where one of them lies far back, as that on
+    which a long session began.
+#}
 {%- macro is_in_days(days, date='date', user='user_key') -%}
-    ({{ user }}, {{ date }}) in (select {{ user }}, date from {{ days }})
+    (
+        {{ date }} in (select date from {{ days }})
+        and ({{ user }}, {{ date }}) in (select {{ user }}, date from {{ days }})
+    )
 {%- endmacro -%}
 
 {# SQL condition, whether a row is of a date on which any user's day is listed; `date` is the column to compare. #}

@@ -6,7 +6,7 @@
     {%- set columns = get_quoted_csv(arguments.dest_columns | map(attribute='name')) -%}
 
     delete from {{ arguments.target_relation }}
-    where (user_key, date) in (select distinct user_key, date from {{ arguments.temp_relation }});
+    where {{ is_in_days(arguments.temp_relation) }};
 
     insert into {{ arguments.target_relation }} ({{ columns }})
     select {{ columns }} from {{ arguments.temp_relation }}

@@ -66,7 +66,11 @@ screens as (
                 events.user_key = days_read.user_key
                 and events.date = days_read.date
     {%- endif %}
-    where actions.role <> 'neutral'
+    where
+        actions.role <> 'neutral'
+        {%- if is_incremental() %}
+            and events.date in (select date from days_read)
+        {%- endif %}
 
 ),
 
@@ -211,6 +215,7 @@ events_of_longer_views as (
                 and known.date = days_read.date
                 and days_read.is_touched = 0
         inner join actions on known.action_key = actions.action_key
+        where known.date in (select date from days_read)
     {%- endif %}
 
 ),

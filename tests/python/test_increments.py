@@ -396,7 +396,7 @@ def test_runs_killed_beside_any_model_are_repaired(project: Project) -> None:
     """Each run has new events, dies, and is repaired by the next; what it leaves wrong would stay to the end."""
     loads = Loads(project)
     left = first_loads(loads)
-    models = [name.split(".")[1] for name in RELATIONS]
+    models = [name.split(".")[1] for name in TABLES]
     for number, model in enumerate(models):
         loads.add(number + 1, left[number :: len(models)])
         run_and_die(project, at("NodeFinished" if number % 2 else "NodeStart", model))

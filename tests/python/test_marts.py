@@ -209,17 +209,21 @@ def timeline(user: str, draw: random.Random) -> list[tuple[str, ...]]:
     return rows
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_drawn_timelines(project: Project, seed: int) -> None:
-    draw = random.Random(seed)
-    rows = [row for number in range(700) for row in timeline(f"user {number}", draw)]
-    draw.shuffle(rows)
+def assert_rows_equal_oracle(project: Project, rows: list[tuple[str, ...]]) -> None:
     events = project.folder / "events.csv"
     with events.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([COLUMNS, *rows])
     project.load(events)
     project.dbt("run")
     assert_project_equals_oracle(project, events)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_drawn_timelines(project: Project, seed: int) -> None:
+    draw = random.Random(seed)
+    rows = [row for number in range(700) for row in timeline(f"user {number}", draw)]
+    draw.shuffle(rows)
+    assert_rows_equal_oracle(project, rows)
 
 
 def test_timestamps_that_are_nearly_right(project: Project) -> None:
@@ -233,12 +237,7 @@ def test_timestamps_that_are_nearly_right(project: Project) -> None:
         for _ in range(draw.choice([1, 1, 1, 2, 3])):
             text[draw.randrange(len(text))] = draw.choice("0123456789 -+:TZtz.%_")
         rows.append(("".join(text), f"user {number}", "flyer_open", "1", "A"))
-    events = project.folder / "events.csv"
-    with events.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([COLUMNS, *rows])
-    project.load(events)
-    project.dbt("run")
-    assert_project_equals_oracle(project, events)
+    assert_rows_equal_oracle(project, rows)
     assert 500 < len(project.rows("staging.stg_flyer_app__rejected")) < 7500
 
 
