@@ -209,7 +209,7 @@ def timeline(user: str, draw: random.Random) -> list[tuple[str, ...]]:
     return rows
 
 
-def assert_rows_equal_oracle(project: Project, rows: list[tuple[str, ...]]) -> None:
+def assert_rows_equal_oracle(project: Project, rows: Iterable[tuple[str, ...]]) -> None:
     events = project.folder / "events.csv"
     with events.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([COLUMNS, *rows])
