@@ -112,7 +112,8 @@ events_once as (
         action_key,
         event_at,
         min(source_row) as source_row,
-        {{ 'sum(deliveries)' if is_incremental() else 'count(*)' }} as deliveries,
+        {{ 'sum(deliveries)' if is_incremental() else 'count(*)' }}
+            as deliveries,
         min(_loaded_at) as _loaded_at,
         max(_last_loaded_at) as _last_loaded_at
     from deliveries
