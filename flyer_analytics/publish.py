@@ -20,9 +20,9 @@ import duckdb
 COPY = "flyer_marts.duckdb"
 ASIDE = ".publishing-"  # what a publish is writing, or left when it was killed
 STORAGE_VERSION = "v1.4.0"  # which DuckDB 1.4 and everything later reads
-EVENTS = "model.flyer_analytics.base_flyer_app__events_keyed"
+EVENTS = "stg_flyer_app__events_keyed"  # of whose loads every mart of a whole build has all rows
 IS_WHOLE = """
-    select settings is not null and completed_to is not distinct from (select max(_last_loaded_at) from {events})
+    select settings is not null and completed_to is not distinct from (select max(_loaded_at) from {events})
     from {state}
 """
 
@@ -94,7 +94,7 @@ def write(database: Path, events_schema: str, marts: list[Mart], folder: Path) -
     memory = os.environ.get("FLYER_DUCKDB_MEMORY", "12GB")
     with duckdb.connect(config={"memory_limit": memory, "temp_directory": str(folder / "spilled")}) as connection:
         connection.execute(f"attach {text(database)} as source (read_only)")
-        events, state = (f'source."{events_schema}".{name}' for name in ("base_flyer_app__events_keyed", "build_state"))
+        events, state = (f'source."{events_schema}".{name}' for name in (EVENTS, "build_state"))
         try:
             is_whole = connection.execute(IS_WHOLE.format(events=events, state=state)).fetchone()
         except duckdb.CatalogException as error:
@@ -129,7 +129,7 @@ def publish(database: Path, manifest: Path, folder: Path) -> list[Mart]:
         shutil.rmtree(left_by_the_killed, ignore_errors=True)
     with TemporaryDirectory(prefix=ASIDE, dir=folder) as scratch:
         aside = Path(scratch)
-        write(database, nodes[EVENTS]["schema"], marts, aside)
+        write(database, nodes[f"model.flyer_analytics.{EVENTS}"]["schema"], marts, aside)
         written = [COPY, *(f"{mart.name}.parquet" for mart in marts)]
         for name in written:
             # A tool that opened it for writing would lock everybody else out.

@@ -10,8 +10,8 @@ ACCOUNT = """
     select
         case when exists (from raw.flyer_events) then 'your events' else 'the sample' end as source,
         (select count(*) from staging.base_flyer_app__events) as raw_rows,
-        (select count(*) from staging.base_flyer_app__events_keyed) as events,
-        (select coalesce(sum(deliveries - 1), 0)::bigint from staging.base_flyer_app__events_keyed) as repeats,
+        (select count(*) from staging.stg_flyer_app__events_keyed) as events,
+        (select coalesce(sum(deliveries - 1), 0)::bigint from staging.stg_flyer_app__events_keyed) as repeats,
         (select count(*) from staging.stg_flyer_app__rejected) as rejected
 """
 

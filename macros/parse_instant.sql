@@ -6,17 +6,15 @@
     The pattern decides what is a timestamp, on both engines: left to themselves they disagree (DuckDB reads 24:00:00
     as the next midnight). Days that no month has are left to try_cast here. The usual notation is tried first and as it
     came: trimming and upper case cost more than all the rest. In the commonest form of it `like` says where its parts
-    stand and try_strptime that they are digits, for half of what the pattern costs. Microseconds stand in for the slower
-    `at time zone 'UTC'`.
+    stand and try_strptime that they are digits and a sign, for half of what the pattern costs. Microseconds stand in for
+    the slower `at time zone 'UTC'`.
 #}
 {%- macro duckdb__parse_instant(text, default_zone) -%}
     {%- set pattern = timestamp_pattern() | replace('(', '(?:') -%}
     {%- set offset = offset_pattern() | replace('(', '(?:') -%}
     {%- set tidied = "upper(" ~ trimmed(text) ~ ")" -%}
     case
-        when
-            {{ text }} like '2___-__-__T__:__:__-0_:00'
-            or {{ text }} like '2___-__-__T__:__:__+0_:00'
+        when {{ text }} like '2___-__-__T__:__:___0_:00'
             then make_timestamp(epoch_us(try_strptime({{ text }}, '%Y-%m-%dT%H:%M:%S%z')))
         when {{ text }} ~ '^{{ pattern }}{{ offset }}$'
             then make_timestamp(epoch_us(try_cast({{ text }} as timestamptz)))

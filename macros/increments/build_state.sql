@@ -76,7 +76,7 @@
         {%- if built | length == all_models() | length -%}
             {%- call statement(auto_begin=true) -%}
                 update {{ build_state() }} set
-                    completed_to = (select max(_last_loaded_at) from {{ relation_of('base_flyer_app__events_keyed') }}),
+                    completed_to = (select max(_loaded_at) from {{ relation_of('stg_flyer_app__events_keyed') }}),
                     settings = {{ sql_text(tojson(settings(), sort_keys=true)) }},
                     reads = '{{ events_read() }}'
             {%- endcall -%}
@@ -114,7 +114,7 @@
 #}
 {%- macro settings() -%}
     {%- set found = {
-        'event_types': graph.nodes['seed.flyer_analytics.event_types'].checksum.checksum, 'layout': 2,
+        'event_types': graph.nodes['seed.flyer_analytics.event_types'].checksum.checksum, 'layout': 3,
     } -%}
     {%- for name in vars_of_rows() -%}{%- do found.update({name: var(name) if var(name) is integer else var(name) | string}) -%}{%- endfor -%}
     {{ return(found) }}

@@ -20,18 +20,18 @@ reader_days as (
 
 ),
 
-measured_views as (
+flyer_events as (
 
-    select
-        flyer_key,
-        view_date as date,
-        view_secs
-    from {{ ref('int_flyer_events_sequenced') }}
-    where
-        view_secs is not null
-        {%- if is_incremental() %}
-            and {{ is_on_dates(ref('int_flyer_days_affected'), 'view_date') }}
-        {%- endif %}
+    select * from {{ ref('int_flyer_events_sequenced') }}
+    {%- if is_incremental() %}
+        where {{ is_on_dates(ref('int_flyer_days_affected'), 'view_date') }}
+    {%- endif %}
+
+),
+
+actions as (
+
+    select * from {{ ref('stg_flyer_app__actions') }}
 
 ),
 
@@ -41,20 +41,33 @@ flyers as (
 
 ),
 
-flyer_days as (
+readers as (
 
     select
         flyer_key,
         date,
         count(*) as readers,
-        count(case when measured_views > 0 then 1 end) as measured_readers,
-        sum(views) as views,
-        sum(measured_views) as measured_views,
-        sum(view_secs) as view_secs,
-        sum(items_opened) as items_opened,
-        sum(views_to_other_merchants) as views_to_other_merchants
+        count(case when measured_views > 0 then 1 end) as measured_readers
     from reader_days
     group by flyer_key, date
+
+),
+
+-- An item belongs to the date of the view that it was opened in.
+flyer_days as (
+
+    select
+        flyer_events.flyer_key,
+        flyer_events.view_date as date,
+        count(flyer_events.view_end_reason) as views,
+        count(flyer_events.view_secs) as measured_views,
+        sum(flyer_events.view_secs) as view_secs,
+        count(case when actions.counts_as = 'item' then 1 end) as items_opened,
+        count(case when flyer_events.view_went_to_other_merchant then 1 end)
+            as views_to_other_merchants
+    from flyer_events
+    inner join actions on flyer_events.action_key = actions.action_key
+    group by flyer_events.flyer_key, flyer_events.view_date
 
 ),
 
@@ -63,12 +76,15 @@ flyer_days as (
 views_by_length as (
 
     select
-        *,
+        flyer_key,
+        view_date as date,
+        view_secs,
         row_number() over (
-            partition by flyer_key, date
+            partition by flyer_key, view_date
             order by view_secs nulls last
         ) as place
-    from measured_views
+    from flyer_events
+    where view_secs is not null
 
 ),
 
@@ -100,19 +116,22 @@ select
     flyer_days.date,
 
     ---------- readers
-    flyer_days.readers,
-    flyer_days.measured_readers,
+    readers.readers,
+    readers.measured_readers,
 
     ---------- measures
-    cast(flyer_days.views as bigint) as views,
-    cast(flyer_days.measured_views as bigint) as measured_views,
+    flyer_days.views,
+    flyer_days.measured_views,
     cast(flyer_days.view_secs as decimal(18, 6)) as view_secs,
     cast(middles.middle_secs as decimal(18, 6)) as middle_secs,
     coalesce(middles.middle_views, 0) as middle_views,
-    cast(flyer_days.items_opened as bigint) as items_opened,
-    cast(flyer_days.views_to_other_merchants as bigint)
-        as views_to_other_merchants
+    flyer_days.items_opened,
+    flyer_days.views_to_other_merchants
 from flyer_days
+inner join readers
+    on
+        flyer_days.flyer_key = readers.flyer_key
+        and flyer_days.date = readers.date
 inner join flyers on flyer_days.flyer_key = flyers.flyer_key
 left join middles
     on

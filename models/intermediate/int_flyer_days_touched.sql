@@ -12,10 +12,10 @@ new_events as (
         user_key,
         date,
         event_at
-    from {{ ref('stg_flyer_app__events') }}
+    from {{ ref('stg_flyer_app__events_keyed') }}
     where
         {% if is_increment -%}
-            _last_loaded_at > cast('{{ completed_to() }}' as timestamp)
+            _loaded_at > cast('{{ completed_to() }}' as timestamp)
             or {{ is_to_recompute('date', days_in_reach() | max) }}
         {%- else -%}
         false

@@ -58,7 +58,7 @@ screens as (
         actions.action_number,
         case when actions.flyer_key > 0 then events.event_at end
             as flyer_event_at
-    from {{ ref('stg_flyer_app__events') }} as events
+    from {{ ref('stg_flyer_app__events_keyed') }} as events
     inner join actions on events.action_key = actions.action_key
     {%- if is_incremental() %}
         inner join days_read

@@ -4,18 +4,11 @@
 ) }}
 
 {#
-    A gap counts on the date of its event, a view and the items that it opened on the one on which it began: mostly the
-    same, so that one row serves for both. Where it is another one, a second row does.
+    A gap counts on the date of its event, a view on the one on which it began: mostly the same, so that one row serves
+    for both. Where it is another one, a second row does.
 #}
 
 with
-
-item_actions as (
-
-    select action_key from {{ ref('stg_flyer_app__actions') }}
-    where counts_as = 'item'
-
-),
 
 events_on_their_dates as (
 
@@ -25,10 +18,7 @@ events_on_their_dates as (
         date,
         gap_secs,
         case when view_date = date then view_secs end as view_secs,
-        case when view_date = date then view_end_reason end as view_end_reason,
-        case when view_date = date then view_went_to_other_merchant end
-            as view_went_to_other_merchant,
-        case when view_date = date then action_key end as action_key
+        case when view_date = date then view_end_reason end as view_end_reason
     from {{ ref('int_flyer_events_sequenced') }}
     where
         (gap_secs is not null or view_date = date)
@@ -46,12 +36,11 @@ events_on_earlier_dates as (
         view_date as date,
         cast(null as decimal(18, 6)) as gap_secs,
         view_secs,
-        view_end_reason,
-        view_went_to_other_merchant,
-        action_key
+        view_end_reason
     from {{ ref('int_flyer_events_sequenced') }}
     where
         view_date < date
+        and view_end_reason is not null
         {%- if is_incremental() %}
             and {{ is_in_days(ref('int_flyer_days_affected'), 'view_date') }}
         {%- endif %}
@@ -79,16 +68,7 @@ select
     ---------- measure 2: view time
     cast(sum(view_secs) as decimal(18, 6)) as view_secs,
     count(view_secs) as measured_views,
-    count(view_end_reason) as views,
-
-    ---------- what the reader did
-    count(
-        case
-            when action_key in (select action_key from item_actions) then 1
-        end
-    ) as items_opened,
-    count(case when view_went_to_other_merchant then 1 end)
-        as views_to_other_merchants
+    count(view_end_reason) as views
 from measurements
 group by user_key, flyer_key, date
 {{ clustered_by('date') }}

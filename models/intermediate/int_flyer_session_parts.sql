@@ -20,13 +20,18 @@ with
 {% if is_incremental() %}
     {{ user_days_to_make(days_touched, 'session_started_at') }}
 {% endif %}
+actions as (
+
+    select * from {{ ref('stg_flyer_app__actions') }}
+
+),
+
 events as (
 
     select
         *,
-        {{ micros }} as micros,
-        case when flyer_key is not null then 1 else 0 end as shows_flyer
-    from {{ ref('stg_flyer_app__events') }}
+        {{ micros }} as micros
+    from {{ ref('stg_flyer_app__events_keyed') }}
     {%- if is_incremental() %}
         where {{ is_in_days('days_read where is_touched = 1') }}
     {%- endif %}
@@ -37,12 +42,19 @@ events as (
 events_in_stretches as (
 
     select
-        *,
-        micros - mod(
-            mod(micros, {{ timeout_micros }}) + {{ timeout_micros }},
+        events.user_key,
+        events.date,
+        events.event_at,
+        case when actions.flyer_key is not null then 1 else 0 end
+            as shows_flyer,
+        case when actions.role <> 'neutral' then events.event_at end
+            as screen_at,
+        events.micros - mod(
+            mod(events.micros, {{ timeout_micros }}) + {{ timeout_micros }},
             {{ timeout_micros }}
         ) as stretch
     from events
+    inner join actions on events.action_key = actions.action_key
 
 ),
 
@@ -55,7 +67,7 @@ stretches as (
         max(event_at) as ended_at,
         count(*) as events,
         sum(shows_flyer) as flyer_events,
-        max(case when role <> 'neutral' then event_at end) as last_screen_at,
+        max(screen_at) as last_screen_at,
         {%- if is_incremental() %}
             1 as is_touched,
         {%- endif %}

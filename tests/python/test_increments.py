@@ -38,11 +38,11 @@ DATED = (
     "marts.time_spine_daily",
 )
 DAYS = ("intermediate.int_flyer_days_touched", "intermediate.int_flyer_days_affected")
-KEYED_BY_USER = ("staging.stg_flyer_app__users", "staging.base_flyer_app__events_keyed", *DAYS, *DATED_BY_USER)
+KEYED_BY_USER = ("staging.stg_flyer_app__users", "staging.stg_flyer_app__events_keyed", *DAYS, *DATED_BY_USER)
 TABLES = (
     "staging.stg_flyer_app__users",
     "staging.stg_flyer_app__actions",
-    "staging.base_flyer_app__events_keyed",
+    "staging.stg_flyer_app__events_keyed",
     "staging.stg_flyer_app__rejected",
     *DAYS,
     *DATED,
@@ -289,7 +289,7 @@ def test_dates_are_recomputed(project: Project) -> None:
         for name in DATED:
             project.query(f"delete from {name} where {in_range} and rowid % 2 = 0")
         project.query(f"update marts.user_daily_avg_flyer_time set views = 99 where {in_range}")
-        project.query(f"update staging.base_flyer_app__events_keyed set deliveries = 9 where date = '{first}'")
+        project.query(f"update staging.stg_flyer_app__events_keyed set deliveries = 9 where date = '{first}'")
         assert loads.tables() != intact
         project.dbt("run", "--vars", f"{{recompute_dates: {dates}}}")
         assert_same(loads.tables(), intact)
@@ -327,7 +327,7 @@ def test_changed_settings_stop_the_run(project: Project) -> None:
 def test_tables_of_another_version_stop_the_run(project: Project) -> None:
     loads = Loads(project)
     first_loads(loads)
-    project.query("update staging.build_state set settings = replace(settings, '\"layout\": 2', '\"layout\": 1')")
+    project.query("update staging.build_state set settings = replace(settings, '\"layout\": ', '\"layout\": 9')")
     assert not project.try_dbt("run").success
     said = "\n".join(project.messages)
     assert "the models make tables of other columns" in said
@@ -340,11 +340,11 @@ def test_an_event_whose_user_was_not_numbered_stops_the_run(project: Project) ->
     loads = Loads(project)
     first_loads(loads)
     loads.add(1, timeline("newcomer", "1 2018-10-01T14:00:00Z flyer_open new"))
-    events = project.query("from staging.base_flyer_app__events_keyed")
+    events = project.query("from staging.stg_flyer_app__events_keyed")
     for numbered, unknown in ((), "newcomer"), (("stg_flyer_app__users",), "flyer_open"):
-        assert not project.try_dbt("run", "--select", "base_flyer_app__events_keyed", *numbered).success
+        assert not project.try_dbt("run", "--select", "stg_flyer_app__events_keyed", *numbered).success
         assert f"'{unknown} has no number yet: run all models, as in dbt build'" in "\n".join(project.messages)
-    assert project.query("from staging.base_flyer_app__events_keyed") == events
+    assert project.query("from staging.stg_flyer_app__events_keyed") == events
     loads.run()
     assert project.query("select count(*) from staging.stg_flyer_app__events where user_id = 'newcomer'") == [(1,)]
 

@@ -74,7 +74,7 @@ def test_the_database_describes_itself(project: Project) -> None:
 
 def test_an_event_that_goes_missing_fails_the_build(project: Project) -> None:
     project.dbt("run")
-    project.query("delete from staging.base_flyer_app__events_keyed where rowid % 100 = 0")
+    project.query("delete from staging.stg_flyer_app__events_keyed where rowid % 100 = 0")
     assert not project.try_dbt("test", "--select", "assert_every_raw_row_is_accounted_for").success
 
 

@@ -208,7 +208,7 @@ def test_only_a_whole_build_is_published(built: Project, folder: Path, capsys: p
     refuses("is not built whole")
 
     built.query(
-        "delete from staging.base_flyer_app__events_keyed"
+        "delete from staging.stg_flyer_app__events_keyed"
         " where user_key = (select user_key from staging.stg_flyer_app__users where user_id = 'u2')"
     )
     built.disconnect()

@@ -102,7 +102,7 @@ def test_increments_make_what_a_full_build_on_duckdb_makes(project: Project, red
     assert_engines_agree(project, redshift)
 
     redshift.query("delete from marts.user_daily_avg_flyer_time where date = '2018-12-01'")
-    redshift.query("update staging.base_flyer_app__events_keyed set deliveries = 9 where date = '2018-12-01'")
+    redshift.query("update staging.stg_flyer_app__events_keyed set deliveries = 9 where date = '2018-12-01'")
     redshift.dbt("run", "--vars", "{recompute_dates: 2018-12-01}")
     assert_engines_agree(project, redshift)
 

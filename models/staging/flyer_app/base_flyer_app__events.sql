@@ -67,23 +67,13 @@ trimmed as (
 
 ),
 
--- Apps and exports spell a missing id in several ways; all mean null.
 cleaned as (
 
     select
         *,
-        {#- one by one: DuckDB would make a join of a list of five #}
-        {%- for id in ['user_id', 'flyer_id', 'merchant_id'] %}
-            case
-                when
-                    lower({{ id }}_text) <> ''
-                    and lower({{ id }}_text) <> 'null'
-                    and lower({{ id }}_text) <> '<null>'
-                    and lower({{ id }}_text) <> '%3cnull%3e'
-                    and lower({{ id }}_text) <> '%3cnull%3g'
-                    then {{ id }}_text
-            end as {{ id }},
-        {%- endfor %}
+        {{ id_or_null('user_id_text') }} as user_id,
+        {{ id_or_null('flyer_id_text') }} as flyer_id,
+        {{ id_or_null('merchant_id_text') }} as merchant_id,
         {{ parse_instant('raw_timestamp', var('source_timezone')) }}
             as event_at
     from trimmed
@@ -118,9 +108,9 @@ judged as (
             when event is null then 'missing_event'
             when role is null then 'unknown_event'
             when
-                length(user_id) > {{ longest_id() }}
-                or length(flyer_id) > {{ longest_id() }}
-                or length(merchant_id) > {{ longest_id() }}
+                length(user_id_text) > {{ longest_id() }}
+                or length(flyer_id_text) > {{ longest_id() }}
+                or length(merchant_id_text) > {{ longest_id() }}
                 then 'id_too_long'
         end as rejection_reason
     from cleaned_with_roles

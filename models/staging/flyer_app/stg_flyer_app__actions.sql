@@ -7,37 +7,72 @@
 
 with
 
+-- Grouped as they came, so that each is cleaned once, not in each row.
+spellings as (
+
+    select
+        raw_event,
+        raw_flyer_id,
+        raw_merchant_id,
+        min(_loaded_at) as _loaded_at
+    from {{ ref('base_flyer_app__events') }}
+    {%- if is_incremental() %}
+        where _loaded_at > {{ processed_to('_loaded_at') }}
+    {%- endif %}
+    group by raw_event, raw_flyer_id, raw_merchant_id
+
+),
+
+spellings_cleaned as (
+
+    select
+        {{ trimmed('raw_event') }} as event,
+        {{ id_or_null(trimmed('raw_flyer_id')) }} as flyer_id,
+        {{ id_or_null(trimmed('raw_merchant_id')) }} as merchant_id,
+        _loaded_at
+    from spellings
+
+),
+
 actions_delivered as (
 
     select
         event,
         flyer_id,
         merchant_id,
-        role,
         min(_loaded_at) as _loaded_at
-    from {{ ref('base_flyer_app__events') }}
+    from spellings_cleaned
+    group by event, flyer_id, merchant_id
+
+),
+
+event_types as (
+
+    select * from {{ ref('stg_flyer_app__event_types') }}
+
+),
+
+known_actions_delivered as (
+
+    select
+        delivered.*,
+        event_types.role,
+        event_types.counts_as
+    from actions_delivered as delivered
+    inner join event_types on delivered.event = event_types.event
     where
-        role is not null
-        and coalesce(length(flyer_id), 0) <= {{ longest_id() }}
-        and coalesce(length(merchant_id), 0) <= {{ longest_id() }}
-        {%- if is_incremental() %}
-            and _loaded_at > {{ processed_to('_loaded_at') }}
-        {%- endif %}
-    group by event, flyer_id, merchant_id, role
+        coalesce(length(delivered.flyer_id), 0) <= {{ longest_id() }}
+        and coalesce(length(delivered.merchant_id), 0) <= {{ longest_id() }}
 
 ),
 
 new_actions as (
 
     select delivered.*
-    from actions_delivered as delivered
+    from known_actions_delivered as delivered
     {%- if is_incremental() %}
     left join {{ this }} as known
-        on
-            delivered.event = known.event
-            and coalesce(delivered.flyer_id, '') = coalesce(known.flyer_id, '')
-            and coalesce(delivered.merchant_id, '')
-            = coalesce(known.merchant_id, '')
+        on {{ same_action('delivered', 'known') }}
     where known.action_key is null
     {%- endif %}
 
@@ -70,6 +105,7 @@ actions as (
         flyer_id,
         merchant_id,
         role,
+        counts_as,
         1 as is_new,
         _loaded_at
     from new_actions_numbered
@@ -83,6 +119,7 @@ actions as (
             flyer_id,
             merchant_id,
             role,
+            counts_as,
             0 as is_new,
             _loaded_at
         from {{ this }}
@@ -106,31 +143,24 @@ actions_with_keys as (
         min(action_key) over (partition by merchant_id) as merchant_key
     from actions
 
-),
-
-event_types as (
-
-    select * from {{ ref('stg_flyer_app__event_types') }}
-
 )
 
 select
     ---------- keys
-    cast(actions.action_key as integer) as action_key,
-    cast(actions.flyer_key as integer) as flyer_key,
-    cast(actions.merchant_key as integer) as merchant_key,
+    cast(action_key as integer) as action_key,
+    cast(flyer_key as integer) as flyer_key,
+    cast(merchant_key as integer) as merchant_key,
 
     ---------- ids, at most 256 characters of four bytes
-    actions.event,
-    cast(actions.flyer_id as varchar(1024)) as flyer_id,
-    cast(actions.merchant_id as varchar(1024)) as merchant_id,
+    event,
+    cast(flyer_id as varchar(1024)) as flyer_id,
+    cast(merchant_id as varchar(1024)) as merchant_id,
 
     ---------- what it does
-    actions.role,
-    event_types.counts_as,
+    role,
+    counts_as,
 
     ---------- delivery
-    actions._loaded_at
-from actions_with_keys as actions
-inner join event_types on actions.event = event_types.event
-where actions.is_new = 1
+    _loaded_at
+from actions_with_keys
+where is_new = 1

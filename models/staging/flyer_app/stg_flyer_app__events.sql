@@ -4,7 +4,7 @@ with
 
 events as (
 
-    select * from {{ ref('base_flyer_app__events_keyed') }}
+    select * from {{ ref('stg_flyer_app__events_keyed') }}
 
 ),
 
@@ -44,8 +44,7 @@ select
     ---------- delivery
     events.source_row,
     events.deliveries,
-    events._loaded_at,
-    events._last_loaded_at
+    events._loaded_at
 from events
 inner join users on events.user_key = users.user_key
 inner join actions on events.action_key = actions.action_key

@@ -7,27 +7,48 @@
 
 with
 
-users_delivered as (
+-- Grouped as they came, so that each is cleaned once, not in each row.
+spellings as (
 
     select
-        user_id,
+        raw_user_id,
         min(_loaded_at) as _loaded_at
     from {{ ref('base_flyer_app__events') }}
     {%- if is_incremental() %}
         where _loaded_at > {{ processed_to('_loaded_at') }}
     {%- endif %}
+    group by raw_user_id
+
+),
+
+spellings_cleaned as (
+
+    select
+        {{ id_or_null(trimmed('raw_user_id')) }} as user_id,
+        _loaded_at
+    from spellings
+
+),
+
+users_delivered as (
+
+    select
+        user_id,
+        min(_loaded_at) as _loaded_at
+    from spellings_cleaned
     group by user_id
-    -- asked of each user, not of each row; null is no user
-    having max(length(user_id)) <= {{ longest_id() }}
 
 ),
 
 new_users as (
 
     select * from users_delivered
-    {%- if is_incremental() %}
-        where user_id not in (select user_id from {{ this }})
-    {%- endif %}
+    where
+        -- null is no user
+        length(user_id) <= {{ longest_id() }}
+        {%- if is_incremental() %}
+            and user_id not in (select user_id from {{ this }})
+        {%- endif %}
 
 )
 

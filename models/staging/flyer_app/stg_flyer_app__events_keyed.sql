@@ -20,7 +20,7 @@ usable_events as (
         rejection_reason is null
         {%- if is_incremental() %}
             and (
-                _loaded_at > {{ processed_to('_last_loaded_at') }}
+                _loaded_at > {{ processed_to('_loaded_at') }}
                 {%- if dates_to_recompute() %}
                     -- no event is loaded before it happens, but for the skew
                     or (
@@ -59,12 +59,7 @@ new_deliveries as (
         events._loaded_at
     from usable_events as events
     left join users on events.user_id = users.user_id
-    left join actions
-        on
-            events.event = actions.event
-            and coalesce(events.flyer_id, '') = coalesce(actions.flyer_id, '')
-            and coalesce(events.merchant_id, '')
-            = coalesce(actions.merchant_id, '')
+    left join actions on {{ same_action('events', 'actions') }}
 
 ),
 
@@ -76,8 +71,7 @@ deliveries as (
         event_at,
         source_row,
         1 as deliveries,
-        _loaded_at,
-        _loaded_at as _last_loaded_at
+        _loaded_at
     from new_deliveries
     {%- if is_incremental() %}
 
@@ -89,8 +83,7 @@ deliveries as (
             event_at,
             source_row,
             deliveries,
-            _loaded_at,
-            _last_loaded_at
+            _loaded_at
         from {{ this }}
         where
             (user_key, event_at) in (
@@ -114,8 +107,7 @@ events_once as (
         min(source_row) as source_row,
         {{ 'sum(deliveries)' if is_incremental() else 'count(*)' }}
             as deliveries,
-        min(_loaded_at) as _loaded_at,
-        max(_last_loaded_at) as _last_loaded_at
+        max(_loaded_at) as _loaded_at
     from deliveries
     group by user_key, action_key, event_at
 
@@ -133,7 +125,6 @@ select
     ---------- delivery
     source_row,
     cast(deliveries as bigint) as deliveries,
-    _loaded_at,
-    _last_loaded_at
+    _loaded_at
 from events_once
 {{ clustered_by('date') }}
