@@ -150,7 +150,7 @@ def test_sample(project: Project) -> None:
 
 def test_reference_day(project: Project, reference_day: Path) -> None:
     project.load(reference_day)
-    project.dbt("build", "--exclude-resource-type", "seed")
+    project.dbt("build", "--exclude-resource-types", "seed", "unit_test")
     assert_project_equals_oracle(project, reference_day)
 
     published_users = {

@@ -1,7 +1,7 @@
 {{ config(incremental_strategy='append') }}
 
 -- Built after the usable events, so that it has seen every load that they have:
--- depends_on: {{ ref('stg_flyer_app__events') }}
+-- depends_on: {{ ref('stg_flyer_app__events_keyed') }}
 
 with
 
