@@ -370,7 +370,7 @@ def run_and_die(project: Project, is_time_to_die: Callable[[EventMsg], bool], *a
             if is_time_to_die(event):
                 os.kill(os.getpid(), signal.SIGKILL)
 
-        project.threads = 4  # so that other models are under way
+        project.threads = 2  # so that another model is under way
         project.try_dbt("run", *arguments, callbacks=[die])
         os.kill(os.getpid(), signal.SIGKILL)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
