@@ -69,7 +69,7 @@ screens as (
     where
         actions.role <> 'neutral'
         {%- if is_incremental() %}
-            and events.date in (select dates.date from days_read as dates)
+            and {{ is_on_dates('days_read as dates', 'events.date') }}
         {%- endif %}
 
 ),
@@ -215,7 +215,7 @@ events_of_longer_views as (
                 and known.date = days_read.date
                 and days_read.is_touched = 0
         inner join actions on known.action_key = actions.action_key
-        where known.date in (select dates.date from days_read as dates)
+        where {{ is_on_dates('days_read as dates', 'known.date') }}
     {%- endif %}
 
 ),

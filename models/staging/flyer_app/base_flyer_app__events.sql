@@ -1,8 +1,8 @@
 {{ config(materialized='view') }}
 
 {#
-    One row per raw row, cleaned and judged, none dropped. Everything else reads raw events through
-    stg_flyer_app__events (the usable ones, each once) or stg_flyer_app__rejected (the others).
+    One row per raw row, cleaned and judged, none dropped. Outside of staging raw events are read through
+    stg_flyer_app__events_keyed (the usable ones, each once) or stg_flyer_app__rejected (the others).
 #}
 
 {%- set first_instant = "cast('" ~ var('earliest_event_date') ~ "' as timestamp)" -%}
