@@ -42,7 +42,7 @@ report: export TO := $(TO)
 report: OUT ?= report
 report: export OUT := $(OUT)
 report: $(VENV)/.build ## pages for merchants: make report MERCHANT=6063 FROM=2018-11-02 TO=2018-11-06 OUT=pages, all optional
-	@$(BIN)/python -m flyer_analytics.report --out="$$OUT" \
+	@$(BIN)/python -m flyer_analytics.pages --out="$$OUT" \
 		$${MERCHANT:+--merchant="$$MERCHANT"} $${FROM:+--from="$$FROM"} $${TO:+--to="$$TO"}
 
 load: export FILE := $(FILE)
@@ -73,7 +73,7 @@ lint: $(VENV)/.dev ## style of SQL and Python, types, conventions; a build of th
 
 unit: $(VENV)/.dev browser ## the tests, on the locked DuckDB, on Redshift's stand-in and on the oldest DuckDB
 	$(PYTEST)
-	PYTHONPATH=$(CURDIR)/$(OLD_DUCKDB) $(PYTEST) $(addprefix tests/python/test_,marts.py load.py export.py suppression.py \
+	PYTHONPATH=$(CURDIR)/$(OLD_DUCKDB) $(PYTEST) $(addprefix python_tests/test_,marts.py load.py export.py suppression.py \
 		increments.py::test_any_loads_equal_a_full_refresh increments.py::test_loads_that_change_what_was_there) --draws=1
 
 # Any Chromium will do; on Debian and Ubuntu a machine without one gets it, which only root may.
@@ -86,7 +86,7 @@ browser:
 draws: DRAWS ?= 50
 draws: SEED ?= 1000
 draws: $(VENV)/.dev ## increments against full refreshes, at length: make draws DRAWS=200 SEED=7
-	$(PYTEST) tests/python/test_increments.py -k any_loads_equal --draws $(DRAWS) --first-seed $(SEED)
+	$(PYTEST) python_tests/test_increments.py -k any_loads_equal --draws $(DRAWS) --first-seed $(SEED)
 
 bench: EVENTS ?= 1000000 10000000
 bench: $(VENV)/.bench ## time and memory beside three rivals: make bench EVENTS=100000000

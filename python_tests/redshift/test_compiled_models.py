@@ -1,0 +1,54 @@
+"""All SQL for Redshift passes the lint: what is sent when models are built, and what only compiles.
+
+Stands behind the other tests on Redshift, so that the statements of their builds and increments are read too.
+"""
+
+import re
+from pathlib import Path
+
+from python_tests.conftest import REDSHIFT_DATABASE, RedshiftProject
+from tools.redshift_standin.lint import Finding, lint
+
+STATEMENTS_OF_A_BUILD = ("create  table", "create view", "comment on", "insert into", "delete from", "update ")
+DBT_COMMENT = re.compile(r'/\* \{"app": "dbt".*?"(?:node_id|connection_name)": "(?P<node>[^"]*)"\} \*/')
+
+
+def findings_of(statements: list[str]) -> list[Finding]:
+    """Statements that differ in numbers or in dbt's comment only are read once.
+
+    Those of unit tests are dbt's own: it takes the types of their rows from PostgreSQL, which knows less of them.
+    """
+    distinct: dict[str, tuple[str, str]] = {}
+    for sql in statements:
+        comment = DBT_COMMENT.match(sql)
+        node = comment["node"] if comment else "dbt"
+        if not node.startswith("unit_test."):
+            body = DBT_COMMENT.sub("", sql)
+            distinct.setdefault(re.sub(r"\d+", "0", body), (body, node))
+    return [finding for sql, node in distinct.values() for finding in lint(sql, node)]
+
+
+def test_what_is_sent_to_redshift(redshift: RedshiftProject) -> None:
+    sent = redshift.standin.statements_of(REDSHIFT_DATABASE)
+    if not all(any(words in sql for sql in sent) for words in STATEMENTS_OF_A_BUILD):
+        for _ in ("whole", "as an increment"):
+            redshift.dbt("run")
+        sent = redshift.standin.statements_of(REDSHIFT_DATABASE)
+    assert [words for words in STATEMENTS_OF_A_BUILD if not any(words in sql for sql in sent)] == []
+    findings = findings_of(sent)
+    assert not findings, "\n".join(map(str, findings))
+
+
+def test_what_compiles_for_redshift(redshift: RedshiftProject, tmp_path: Path) -> None:
+    """Analyses and data tests too, which a run does not send."""
+    redshift.dbt("compile", "--target-path", str(tmp_path))
+    files = sorted((tmp_path / "compiled").rglob("*.sql"))
+    assert {"analyses", "models", "tests"} < {part for file in files for part in file.parts}
+    findings = [finding for file in files for finding in lint(file.read_text(), str(file.relative_to(tmp_path)))]
+    assert not findings, "\n".join(map(str, findings))
+
+
+def test_a_finding_names_the_node_that_sent_it() -> None:
+    sent = '/* {{"app": "dbt", "node_id": "{}.a"}} */\n    select a from t order by a desc limit {}'
+    findings = findings_of([sent.format("model", 1), sent.format("model", 2), sent.format("unit_test", 3)])
+    assert [(finding.file, finding.line, finding.rule) for finding in findings] == [("model.a", 2, "nulls-order")]

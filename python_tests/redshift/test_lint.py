@@ -1,0 +1,123 @@
+"""Each rule finds the statements that its table calls bad, and none finds anything in the remedies."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tools.redshift_standin.lint import TABLE, lint
+from tools.redshift_standin.lint.__main__ import main
+from tools.redshift_standin.lint.structure import RESERVED
+
+BAD = [(rule["name"], sql) for rule in TABLE for sql in rule["bad"]]
+GOOD = [sql for rule in TABLE for sql in rule["good"]]
+
+
+REDSHIFTS_OWN = [
+    """copy "raw".t ("timestamp", a) from 's3://b/x' iam_role 'r' format as csv ignoreheader 1 timeformat 'auto'""",
+    "unload ('select a from t') to 's3://b/p' iam_role default format parquet partition by (date) allowoverwrite",
+    "create external schema k from msk iam_role 'r' authentication none uri 'b:9092'",
+    'create materialized view v auto refresh yes as select json_parse(kafka_value) as a from k."t" where'
+    " can_json_parse(kafka_value)",
+    "create rls policy p with (a varchar(99)) as m using (m.a in (select r.a from u as r where user_is_member_of(b)))",
+    "attach rls policy p on t to role r",
+    "alter default privileges in schema s grant select on tables to role r",
+    "create table t (a bigint identity(1, 1), b super) diststyle key distkey (a) compound sortkey (a, b)",
+    'create table "d"."s"."t" backup no distkey ("a") sortkey ("b") as (select 1 as a, 2 as b)',
+    "create view v as (select a from t) with no schema binding",
+    "call p(1)",
+    "select a.b::varchar(256) as c from t",
+    "merge into t using u on t.a = u.a when matched then delete when not matched then insert (a) values (1)",
+    "vacuum full t to 99 percent",
+    "create function f(int) returns int stable as $$ select $1 + 1 $$ language sql",
+]
+
+
+def found(sql: str) -> list[str]:
+    return [finding.rule for finding in lint(sql)]
+
+
+@pytest.mark.parametrize(("rule", "sql"), BAD)
+def test_a_rule_finds_what_is_bad(rule: str, sql: str) -> None:
+    assert rule in found(sql)
+    assert rule in found(sql.replace(" ", "\n -- a comment\n").replace("(", " /* another */ ( ").upper())
+
+
+@pytest.mark.parametrize("sql", GOOD)
+def test_nothing_is_found_in_a_remedy(sql: str) -> None:
+    assert [str(finding) for finding in lint(sql)] == []
+
+
+@pytest.mark.parametrize("sql", REDSHIFTS_OWN)
+def test_statements_that_only_redshift_has_are_left_alone(sql: str) -> None:
+    assert [str(finding) for finding in lint(sql)] == []
+
+
+HIDING_PLACES: list[Callable[[str], str]] = [
+    lambda sql: f"select 1 as a -- {sql}",
+    lambda sql: f"select 1 as a /* {sql} /* {sql} */ */ from t",
+    lambda sql: "select '" + sql.replace("'", "''").replace("\\", "") + "' as a from t",
+    lambda sql: f"comment on table t is $text${sql}$text$",
+    lambda sql: 'select "' + sql.replace('"', '""')[:99] + '" as a from t',
+]
+
+
+@pytest.mark.parametrize("sql", [sql for _, sql in BAD])
+def test_strings_comments_and_quoted_names_are_left_alone(sql: str) -> None:
+    assert [findings for hide in HIDING_PLACES if (findings := found(hide(sql)))] == []
+
+
+@pytest.mark.parametrize("word", [word for words in RESERVED.values() for word in words])
+def test_every_reserved_word_is_found_as_an_alias_and_not_in_quotes(word: str) -> None:
+    assert "reserved-name" in found(f"select a as {word} from t")
+    assert found(f'select a as "{word}", t."{word}" from t') == []
+
+
+def test_a_finding_says_what_where_and_what_instead() -> None:
+    (finding,) = lint("select a\nfrom t\norder by b,\n    c desc", "models/a.sql")
+    assert str(finding) == (
+        "models/a.sql:4:7: nulls-order: `desc`: descending, Redshift puts nulls first and DuckDB last."
+        " Instead: desc nulls last, or desc nulls first."
+    )
+
+
+def test_a_name_that_is_another_functions_says_which() -> None:
+    (finding,) = lint("select\n    strftime(a, '%Y') as b from t")
+    assert (finding.line, finding.column, finding.text, finding.remedy) == (2, 5, "strftime", "to_char")
+
+
+def test_all_findings_of_all_statements_are_listed_in_order() -> None:
+    assert found(
+        "explain select now() from t; select a / b from t where c ilike any ('x'); update t set a = 1 limit 2"
+    ) == [
+        "leader-node",
+        "division",
+        "like-any",
+        "limited-change",
+    ]
+
+
+def test_statements_that_read_only_the_catalog_are_left_alone() -> None:
+    assert found("with a as (select oid from pg_class) select age(now()), x::text from a join svv_tables on true") == []
+    assert "leader-node" in found("select now() from pg_class cross join staging.events")
+
+
+def test_parameters_of_a_driver_are_no_quotes() -> None:
+    assert found("insert into t values ($1,$2),($3,$4)") == []
+
+
+def test_what_is_no_sql_names_the_file() -> None:
+    with pytest.raises(ValueError, match=r"^models/a.sql: this is no SQL: "):
+        lint("select 'a", "models/a.sql")
+
+
+def test_the_command_reads_files_and_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good, bad = tmp_path / "good.sql", tmp_path / "models" / "bad.sql"
+    bad.parent.mkdir()
+    good.write_text("select 1 as a")
+    bad.write_text("select now() from t")
+    assert main([str(good)]) == 0
+    assert main([str(tmp_path)]) == 1
+    assert capsys.readouterr().out.startswith(f"{bad}:1:8: leader-node: `now`: ")
+    assert main([str(tmp_path / "no.sql")]) == 2
+    assert main([]) == 2

@@ -1,0 +1,355 @@
+"""Loading from S3 and from a stream, by the real program, adapter and driver; S3 is moto's, Redshift the stand-in."""
+
+import csv
+import gzip
+import json
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import boto3
+import duckdb
+import pytest
+from moto import mock_aws
+
+from flyer_analytics.load import Dbt, LoadError, load
+from tools.redshift_standin.copying import copy_locally
+from tools.redshift_standin.standin import Standin
+
+DATABASE = "loading"
+MANIFESTS = "s3://lists/manifests"
+# What COPY reports of itself, in Redshift's own log and outside of transactions; functions that PostgreSQL lacks.
+LOG = """
+    create table redshift.sys_load_error_detail (
+        query_id bigint, file_name char(256), line_number bigint, error_message char(512)
+    );
+    create sequence redshift.copies;
+    grant select on redshift.sys_load_error_detail to public;
+    create function redshift.pg_last_copy_id() returns bigint security definer language sql as
+        $$ select last_value from redshift.copies $$;
+    create function redshift.is_utf8(message bytea) returns boolean language plpgsql as
+        $$ begin return convert_from(message, 'utf-8') is not null; exception when others then return false; end $$;
+    create function redshift.from_varbyte(message bytea, format text) returns text language sql as
+        $$ select case format when 'hex' then encode(message, 'hex') else convert_from(message, format) end $$;
+    create function redshift.can_json_parse(message bytea) returns boolean language plpgsql as
+        $$ begin return convert_from(message, 'utf-8')::json is not null;
+        exception when others then return false; end $$;
+    create function redshift.json_extract_path_text(line text, key text, null_if_invalid boolean) returns text
+        language sql as $$ select coalesce(line::json ->> key, '') $$;
+"""
+
+
+class Warehouse:
+    """The stand-in's database, and moto's S3 from which it copies as Redshift does."""
+
+    def __init__(self, standin: Standin, dbt: Dbt, folder: Path) -> None:
+        self.standin = standin
+        self.dbt = dbt
+        self.folder = folder
+        self.s3 = boto3.client("s3", region_name="us-east-1")
+        for bucket in ("flyers", "lists"):
+            self.s3.create_bucket(Bucket=bucket)
+        standin.emulate("copy", self._copy)
+
+    def put(self, key: str, body: str | bytes, bucket: str = "flyers") -> None:
+        self.s3.put_object(Bucket=bucket, Key=key, Body=body)
+
+    def load(self, path: str = "s3://flyers/") -> list[str]:
+        said: list[str] = []
+        load(path, self.dbt, MANIFESTS, said.append)
+        return said
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        with closing(self.standin.connect(DATABASE)) as connection, connection.cursor() as cursor:
+            cursor.execute(sql)
+            return list(cursor.fetchall()) if cursor.description else []
+
+    def copies(self) -> list[str]:
+        return [sql for sql in self.standin.statements_of(DATABASE) if "copy load_copy" in sql]
+
+    def _copy(self, sql: str) -> str:
+        """COPY of the good lines; the bad ones of CSV and JSON go to the log, as with MAXERROR."""
+        copy = self.query("select nextval('redshift.copies')")[0][0]
+        columns = re.findall(r'"(\w+)"', sql.split("copy load_copy")[1].split("from")[0])
+        manifest = re.findall(r"from 's3://(\w+)/([^']*)'", sql)[0]
+        entries = json.loads(self.s3.get_object(Bucket=manifest[0], Key=manifest[1])["Body"].read())["entries"]
+        self._write(manifest[0], manifest[1], json.dumps({"entries": entries}).encode())
+        for entry in entries:
+            bucket, key = entry["url"].removeprefix("s3://").split("/", 1)
+            body = self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+            assert len(body) == entry["meta"]["content_length"]
+            if not key.endswith(".parquet"):
+                body = self._good_lines(copy, entry["url"], body, columns)
+            self._write(bucket, key, body)
+        buckets = {f"s3://{bucket}": self.folder / bucket for bucket in ("flyers", "lists")}
+        return copy_locally(sql, buckets, self.standin._server.folder)
+
+    def _good_lines(self, copy: int, url: str, body: bytes, columns: list[str]) -> bytes:
+        lines = (gzip.decompress(body) if url.endswith(".gz") else body).decode().splitlines()
+        good = []
+        for number, line in enumerate(lines, 1):
+            problem = None
+            if ".csv" in url:
+                fields = len(next(csv.reader([line])))
+                problem = (
+                    "Extra column(s) found"
+                    if fields > len(columns)
+                    else "Delimiter not found"
+                    if fields < len(columns)
+                    else None
+                )
+            elif not line.startswith("{"):
+                problem = "Invalid JSON"
+            if problem and (number > 1 or ".csv" not in url):
+                self.query(
+                    f"insert into redshift.sys_load_error_detail values ({copy}, '{url}', {number}, '{problem}')"
+                )
+            else:
+                good.append(line)
+        text = ("\n".join(good) + "\n").encode()
+        return gzip.compress(text) if url.endswith(".gz") else text
+
+    def _write(self, bucket: str, key: str, body: bytes) -> None:
+        file = self.folder / bucket / key
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(body)
+
+
+@pytest.fixture(scope="module")
+def environment(standin: Standin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        scratch = tmp_path_factory.mktemp("dbt")
+        for name, value in {
+            "SSL_CERT_FILE": str(standin.ca),
+            "FLYER_REDSHIFT_HOST": standin.host,
+            "FLYER_REDSHIFT_PORT": str(standin.port),
+            "FLYER_REDSHIFT_DATABASE": DATABASE,
+            "FLYER_REDSHIFT_USER": standin.user,
+            "FLYER_REDSHIFT_PASSWORD": "any",
+            "AWS_ACCESS_KEY_ID": "any",
+            "AWS_SECRET_ACCESS_KEY": "any",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "DBT_TARGET_PATH": str(scratch / "target"),
+            "DBT_LOG_PATH": str(scratch / "logs"),
+        }.items():
+            patch.setenv(name, value)
+        yield
+
+
+@pytest.fixture(scope="module")
+def dbt(environment: None) -> Dbt:  # noqa: ARG001
+    return Dbt("redshift")
+
+
+@pytest.fixture
+def warehouse(standin: Standin, dbt: Dbt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
+    monkeypatch.setattr(standin, "_emulations", dict(standin._emulations))
+    standin.create_database(DATABASE)
+    standin.statements.clear()
+    with mock_aws():
+        made = Warehouse(standin, dbt, tmp_path)
+        made.query(LOG)
+        yield made
+    standin.drop_database(DATABASE)
+
+
+HEADER = "timestamp,user_id,event,flyer_id,merchant_id\n"
+ROW = "2018-10-01T10:00:00-04:00,u{},flyer_open,F1,M1\n"
+
+
+def test_new_files_are_loaded_once(warehouse: Warehouse) -> None:
+    warehouse.put(
+        "in/a.csv", 'x,User_ID,event,flyer_id,merchant_id,timestamp\n1,u1,flyer_open,"F,1",,2018-10-01T10:00:00Z\n'
+    )
+    zipped = gzip.compress((HEADER + ROW.format(2)).encode())
+    warehouse.put("in/b.csv.gz", zipped)
+    warehouse.put("in/deep/c.jsonl", json.dumps({"user_id": "u3", "timestamp": "t", "event": "e", "extra": 1}) + "\n")
+    warehouse.put("in/readme.txt", "no events")
+    with duckdb.connect() as connection:
+        connection.sql(
+            """
+            select timestamp '2018-10-01 10:00:00' as "timestamp", 'u4' as user_id, 'e' as event, 7.0 as flyer_id,
+                2268::bigint as merchant_id
+        """.replace("7.0 as", "7.0::double as")
+        ).write_parquet(str(warehouse.folder / "d.parquet"))
+    warehouse.put("in/d.parquet", (warehouse.folder / "d.parquet").read_bytes())
+
+    said = warehouse.load("s3://flyers/in/")
+    assert said[0] == "s3://flyers/in/readme.txt: left alone, its name tells no format"
+    assert said[-1] == "Loaded 4 rows from 4 files"
+
+    events = warehouse.query(
+        'select "timestamp", user_id, event, flyer_id, merchant_id, _source_file, _source_row'
+        ' from "raw".flyer_events order by user_id'
+    )
+    assert events == [
+        ("2018-10-01T10:00:00Z", "u1", "flyer_open", "F,1", "", "s3://flyers/in/a.csv", None),
+        ("2018-10-01T10:00:00-04:00", "u2", "flyer_open", "F1", "M1", "s3://flyers/in/b.csv.gz", None),
+        ("t", "u3", "e", None, None, "s3://flyers/in/deep/c.jsonl", None),
+        ("2018-10-01 10:00:00", "u4", "e", "7", "2268", "s3://flyers/in/d.parquet", None),
+    ]
+
+    warehouse.put("in/copy.csv.gz", zipped)
+    warehouse.put("in/new.csv", HEADER + ROW.format(5) + ROW.format(6))
+    said = warehouse.load("s3://flyers/in/")
+    assert "s3://flyers/in/copy.csv.gz: skipped, the same content is loaded as s3://flyers/in/b.csv.gz" in said
+    assert said[-2:] == ["Loaded 2 rows from 1 files", "5 of 6 files were loaded before"]
+    assert warehouse.query('select count(*), count(distinct _loaded_at) from "raw".flyer_events') == [(6, 2)]
+    assert warehouse.query('select count(*) from "raw".loaded_files where rows_loaded = 2 and lines_rejected = 0') == [
+        (1,)
+    ]
+    assert warehouse.load("s3://flyers/in/")[-1] == "6 of 6 files were loaded before"
+    assert len(warehouse.copies()) == 5
+
+
+def test_files_of_one_shape_are_one_copy(warehouse: Warehouse) -> None:
+    for number in range(5):
+        warehouse.put(f"day={number}/part.csv", HEADER + ROW.format(number))
+    warehouse.load("s3://flyers/day=*/*.csv")
+    assert len(warehouse.copies()) == 1
+    source = warehouse.query('select distinct _source_file from "raw".flyer_events')
+    assert re.fullmatch(r"s3://lists/manifests/\d{8}T\d{12}-1[.]manifest", source[0][0])
+    assert warehouse.query('select count(*), count(rows_loaded) from "raw".loaded_files') == [(5, 0)]
+    # the manifest that a load has written names what another one could load
+    warehouse.query('delete from "raw".loaded_files')
+    warehouse.load(source[0][0])
+    assert warehouse.query('select count(*) from "raw".flyer_events') == [(10,)]
+
+
+def test_lines_that_are_no_rows_are_kept(warehouse: Warehouse) -> None:
+    warehouse.put("bad.csv", HEADER + ROW.format(1) + "only,two\n" + ROW.format(2) + "a,b,c,d,e,f\n")
+    warehouse.put("worse.csv", HEADER + "short\n")
+    assert warehouse.load()[-1].endswith("keeps where 3 lines stand that are no rows")
+    rejected = 'select file, line_number, line, reason, _loaded_at = (select max(_loaded_at) from "raw".flyer_events)'
+    assert warehouse.query(f'{rejected} from "raw".rejected_lines order by file, line_number') == [
+        ("s3://flyers/bad.csv", 3, None, "Delimiter not found", True),
+        ("s3://flyers/bad.csv", 5, None, "Extra column(s) found", True),
+        ("s3://flyers/worse.csv", 2, None, "Delimiter not found", True),
+    ]
+    assert warehouse.query('select file, lines_rejected from "raw".loaded_files order by file') == [
+        ("s3://flyers/bad.csv", 2),
+        ("s3://flyers/worse.csv", 1),
+    ]
+
+
+def test_what_cannot_be_loaded_is_named_after_the_rest_is_loaded(warehouse: Warehouse) -> None:
+    warehouse.put("good.csv", HEADER + ROW.format(1))
+    warehouse.put("empty.csv", "")
+    warehouse.put("short.csv", "timestamp,user_id\n")
+    warehouse.put("twice.csv", HEADER.strip() + ",event\n")
+    warehouse.put("no.csv.gz", "not gzip")
+    warehouse.put("no.parquet", "not parquet, but long enough to have an end")
+    with pytest.raises(LoadError) as error:
+        warehouse.load()
+    assert str(error.value).splitlines() == [
+        "Could not load:",
+        "    s3://flyers/empty.csv is empty",
+        "    s3://flyers/no.csv.gz has no header line that is UTF-8 text",
+        "    s3://flyers/no.parquet is no Parquet file",
+        "    s3://flyers/short.csv has no column event, flyer_id, merchant_id; it has: timestamp, user_id",
+        "    s3://flyers/twice.csv has two columns of one name; it has: timestamp, user_id, event, flyer_id,"
+        " merchant_id, event",
+    ]
+    assert warehouse.query('select count(*) from "raw".flyer_events') == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("events/*.csv", "events/[*].csv is not in S3"),
+        ("s3://flyers/none/", "Nothing to load at s3://flyers/none/: no such object"),
+        ("s3://flyers/readme.txt", "Nothing to load at s3://flyers/readme.txt: a file's name must end in .csv"),
+    ],
+)
+def test_a_path_that_names_nothing_is_an_error(warehouse: Warehouse, path: str, message: str) -> None:
+    warehouse.put("readme.txt", "no events")
+    with pytest.raises(LoadError, match=message):
+        warehouse.load(path)
+
+
+def test_a_failed_copy_leaves_nothing(warehouse: Warehouse) -> None:
+    warehouse.put("a.csv", HEADER + ROW.format(1))
+    warehouse.put("b.jsonl", '{"user_id": "u2"}\n')
+    copy = warehouse._copy
+    warehouse.standin.emulate("copy", lambda sql: copy(sql) if "csv" in sql else "select 1 / 0")
+    with pytest.raises(LoadError, match="division by zero"):
+        warehouse.load()
+    assert warehouse.query('select count(*) from "raw".flyer_events') == [(0,)]
+    assert warehouse.query('select count(*) from "raw".loaded_files') == [(0,)]
+
+
+def test_a_file_that_another_load_was_quicker_with_stops_the_load(warehouse: Warehouse) -> None:
+    warehouse.put("a.csv", HEADER + ROW.format(1))
+    warehouse.load()
+    copies = [
+        {"files": [{"file": "s3://flyers/a.csv", "fingerprint": fingerprint}]}
+        for (fingerprint,) in warehouse.query('select fingerprint from "raw".loaded_files')
+    ]
+    with pytest.raises(LoadError, match=r"meanwhile loaded s3://flyers/a[.]csv; nothing was loaded"):
+        warehouse.dbt.operation("load_events", path="s3://flyers/", copies=copies)
+
+
+# The materialized view as Redshift fills it, from the shape that create_stream gives it.
+STREAM = """
+    create table "raw".flyer_events_stream (
+        _source_file varchar, _source_row bigint, stream_position varchar, message bytea
+    )
+"""
+
+
+def test_each_message_of_a_stream_is_loaded_once(warehouse: Warehouse) -> None:
+    dbt = warehouse.dbt
+    warehouse.standin.emulate("create external schema", lambda _: "select 1")
+    warehouse.standin.emulate("create materialized view", lambda _: STREAM)
+    stream = {"source": "msk", "name": "flyer-events", "cluster_arn": "arn:aws:kafka:us-east-1:1:cluster/flyers/1"}
+    assert dbt.operation("create_stream", **stream) == [
+        "raw.flyer_events_stream follows flyer-events; load_stream reads it"
+    ]
+    assert "nothing to do" in dbt.operation("create_stream", **stream)[0]
+
+    def send(partition: int, offset: int, message: bytes) -> None:
+        warehouse.query(
+            f"insert into \"raw\".flyer_events_stream values ('flyer-events/{partition}', {offset},"
+            f" lpad('{offset}', 128, '0'), decode('{message.hex()}', 'hex'))"
+        )
+
+    event = {"timestamp": "2018-10-01T10:00:00Z", "user_id": "u", "event": "favorite", "merchant_id": 2268}
+    for offset in (8, 9, 10):
+        send(0, offset, json.dumps(event).encode())
+    bad = {0: b"[]", 1: b"\xff\xfe", 2: b'{"user_id": "\\u0000"}', 3: b'{"user_id": "' + b"x" * 65535 + b'"}', 4: b"{"}
+    for offset, message in bad.items():
+        send(1, offset, message)
+    assert dbt.operation("load_stream") == [
+        "Loaded 3 rows from the stream; raw.rejected_lines keeps 5 messages that are no rows"
+    ]
+    rows = (
+        'select "timestamp", user_id, event, flyer_id, merchant_id, _source_file, _source_row from "raw".flyer_events'
+    )
+    assert warehouse.query(f"{rows} order by _source_row") == [
+        ("2018-10-01T10:00:00Z", "u", "favorite", None, "2268", "flyer-events/0", offset) for offset in (8, 9, 10)
+    ]
+    assert warehouse.query(
+        'select line_number, left(line, 10), reason from "raw".rejected_lines order by line_number'
+    ) == [
+        (0, "[]", "not_a_json_object"),
+        (1, "fffe", "not_utf8"),
+        (2, '{"user_id"', "nul_byte"),
+        (3, b'{"use'.hex(), "too_long"),
+        (4, "{", "not_a_json_object"),
+    ]
+
+    assert dbt.operation("load_stream") == ["Loaded 0 rows from the stream"]
+    send(0, 100, json.dumps(event).encode())
+    send(2, 0, json.dumps(event).encode())
+    assert dbt.operation("load_stream") == ["Loaded 2 rows from the stream"]
+    assert warehouse.query('select count(*), count(distinct _loaded_at) from "raw".flyer_events') == [(5, 2)]
+    assert warehouse.query(
+        'select count(*) from "raw".flyer_events where _loaded_at = (select max(_loaded_at) from "raw".loaded_files)'
+    ) == [(2,)]
+
+
+def test_a_stream_that_is_not_there_is_an_error(warehouse: Warehouse) -> None:
+    with pytest.raises(LoadError, match=r"There is no raw[.]flyer_events_stream in loading to read: make it"):
+        warehouse.dbt.operation("load_stream")

@@ -1,0 +1,422 @@
+"""Increments against full refreshes: after any sequence of loads, every table is what a full refresh makes of it.
+
+A draw is a few hundred users, each with a timeline, loads and positions of its own; users do not meet, so each is a
+case. ``--draws`` and ``--first-seed`` say how many draws and which. A failing draw is cut down to the fewest deliveries
+of one user that still fail.
+"""
+
+import csv
+import os
+import random
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from dbt_common.events.base_types import EventMsg
+
+from flyer_analytics import generate
+from python_tests.conftest import Project
+
+DATED_BY_USER = (
+    "intermediate.int_flyer_events_sequenced",
+    "intermediate.int_flyer_session_parts",
+    "intermediate.int_flyer_sessions",
+    "intermediate.int_flyer_reader_days",
+    "intermediate.int_flyer_favorites",
+)
+DATED = (
+    *DATED_BY_USER,
+    "intermediate.int_flyer_daily",
+    "marts.user_daily_avg_flyer_time",
+    "marts.merchant_flyer_engagement",
+    "marts.merchant_flyer_daily",
+    "marts.merchant_hourly",
+    "marts.time_spine_daily",
+)
+DAYS = ("intermediate.int_flyer_days_touched", "intermediate.int_flyer_days_affected")
+KEYED_BY_USER = ("staging.stg_flyer_app__users", "staging.stg_flyer_app__events_keyed", *DAYS, *DATED_BY_USER)
+TABLES = (
+    "staging.stg_flyer_app__users",
+    "staging.stg_flyer_app__actions",
+    "staging.stg_flyer_app__events_keyed",
+    "staging.stg_flyer_app__rejected",
+    *DAYS,
+    *DATED,
+)
+RELATIONS = (*TABLES, "staging.stg_flyer_app__events", "intermediate.int_flyer_views")
+LOADS = 4
+EVERYBODY = "everybody"
+FIRST_LOAD = datetime(2021, 1, 1)
+Tables = dict[str, Counter[tuple[Any, ...]]]
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One row of one load; ``position`` is its line, or None where that is not known."""
+
+    load: int
+    position: int | None
+    timestamp: str
+    user_id: str
+    event: str
+    flyer_id: str
+    merchant_id: str
+
+
+def draw_user(user: str, draw: random.Random, timeout: int = 1800, max_gap: int = 7600) -> list[Delivery]:
+    """Draw up to 14 events, or 70, on and beside every limit, each in any load, some of them repeated in any load."""
+    limits = [limit + step for limit in (timeout, max_gap) for step in (-1, -0.000001, 0, 1)]
+    days = [86400, 86400 * 7, 86400 * 400]
+    kinds_of_steps: list[list[float]] = [
+        [0, 0, 1, 40, 600],
+        [0, 1, 600, *limits],
+        [0.5, 600, *limits, *days],
+        [600, 1700],
+    ]
+    steps = draw.choice(kinds_of_steps)
+    events = ["flyer_open"] * 4 + ["item_open", "list_flyers", "favorite", "flyer_close", "video"]
+    # around midnight in Toronto, in summer, in winter and on the two days on which the clocks change
+    starts = ["2018-07-01 03:40", "2018-12-01 04:30", "2018-11-04 04:30", "2018-03-11 06:30"]
+    at = datetime.fromisoformat(draw.choice(starts))
+    # one in a few is a user who never stops for more than a day
+    count = draw.choice([*range(1, 15), 70])
+    deliveries = []
+    for _ in range(count):
+        at += timedelta(seconds=draw.choice(steps) if count < 70 else draw.choice([0, 1000, 1700]))
+        row = Delivery(
+            load=draw.randrange(LOADS),
+            position=draw.choice([None, draw.randrange(100), draw.randrange(100)]),
+            timestamp=at.isoformat() + "Z",
+            user_id=user,
+            event=draw.choice(events),
+            flyer_id=draw.choice(["1", "1", "2", "null"]),
+            merchant_id=draw.choice(["A", "A", "B", ""]),
+        )
+        deliveries.append(row)
+        while draw.random() < 0.15:
+            deliveries.append(replace(row, load=draw.randrange(LOADS), position=draw.randrange(100)))
+    return deliveries
+
+
+class Loads:
+    """Runs a project over loads, in a database of its own each time."""
+
+    def __init__(self, project: Project, *options: str) -> None:
+        self.project = project
+        self.options = options
+
+    def run(self) -> None:
+        # dbt's files about the run take a fifth of its time
+        self.project.dbt("--no-write-json", "run", *self.options)
+
+    def add(self, load: int, deliveries: Iterable[Delivery]) -> None:
+        """Write ``deliveries`` to the raw table as load number ``load``."""
+        file = self.project.folder / "load.csv"
+        with file.open("w", newline="", encoding="utf-8") as out:
+            for row in deliveries:
+                ids = (row.timestamp, row.user_id, row.event, row.flyer_id, row.merchant_id)
+                csv.writer(out).writerow((*ids, f"load {load}", row.position, FIRST_LOAD + timedelta(hours=load)))
+        if file.stat().st_size:
+            self.project.insert_raw(file)
+
+    def tables(self) -> Tables:
+        return self.project.tables(*RELATIONS)
+
+    def differences(self, deliveries: list[Delivery]) -> dict[str, list[str]]:
+        """Load and run one after the other, then refresh in full; per user what differs, in words."""
+        self.project.start_over()
+        for load in range(LOADS):
+            self.add(load, (row for row in deliveries if row.load == load))
+            self.run()
+        increments = self.tables()
+        self.project.dbt("--no-write-json", "run", "--full-refresh", *self.options)
+        return differences(increments, self.tables(), {row.user_id for row in deliveries})
+
+    def smallest(self, deliveries: list[Delivery]) -> list[Delivery]:
+        """Leave out one delivery after the other as long as it fails; all that may be left out are tried in one go."""
+        while len(deliveries) > 1:
+            tried = [[*deliveries[:number], *deliveries[number + 1 :]] for number in range(len(deliveries))]
+            renamed = [replace(row, user_id=f"without {number}") for number, rows in enumerate(tried) for row in rows]
+            failing = [int(user.split()[1]) for user in self.differences(renamed) if user != EVERYBODY]
+            if not failing:
+                break
+            deliveries = tried[min(failing)]
+        return sorted(deliveries, key=lambda row: (row.load, row.timestamp))
+
+
+def differences(found: Tables, expected: Tables, users: set[str]) -> dict[str, list[str]]:
+    """Per user, each row that is in one of two states of the tables alone; rows of several users are everybody's."""
+    said: dict[str, list[str]] = {}
+    known = {key: user for key, user, _ in expected["staging.stg_flyer_app__users"]}
+    for name in RELATIONS:
+        for word, rows in (("has", found[name] - expected[name]), ("lacks", expected[name] - found[name])):
+            for row in rows:
+                named = known.get(row[0]) if name in KEYED_BY_USER else None
+                user = named or next((value for value in row if value in users), EVERYBODY)
+                said.setdefault(user, []).append(f"{name} {word} {', '.join(map(str, row))}")
+    return said
+
+
+def assert_same(found: Tables, expected: Tables) -> None:
+    """Shows the first few rows that differ."""
+    for name in RELATIONS:
+        has, lacks = found[name] - expected[name], expected[name] - found[name]
+        assert not has and not lacks, f"{name}\n  has   {[*has][:3]}\n  lacks {[*lacks][:3]}"
+
+
+def check_draw(loads: Loads, seed: int, **limits: int) -> None:
+    draw = random.Random(seed)
+    timelines = {user: draw_user(user, draw, **limits) for user in (f"user {number}" for number in range(400))}
+    deliveries = [row for rows in timelines.values() for row in rows]
+    failing = loads.differences(deliveries)
+    if failing:
+        user = min(failing, key=lambda name: len(timelines.get(name, deliveries)))
+        smallest = loads.smallest(timelines[user]) if user != EVERYBODY else []
+        said = [*map(str, smallest), *failing[user]]
+        pytest.fail(
+            f"seed {seed}: increments differ from a full refresh for {len(failing)} users; the smallest case of one:\n"
+            + "\n".join(said)
+        )
+
+
+def test_any_loads_equal_a_full_refresh(project: Project, drawn_seed: int) -> None:
+    check_draw(Loads(project), drawn_seed)
+
+
+@pytest.mark.parametrize(("timeout", "max_gap", "zone"), [(86400, 60, "Asia/Kolkata"), (90, 86400, "America/Toronto")])
+def test_any_loads_under_other_settings(project: Project, timeout: int, max_gap: int, zone: str) -> None:
+    given = f"{{inactivity_timeout_secs: {timeout}, max_gap_secs: {max_gap}, reporting_timezone: {zone}}}"
+    check_draw(Loads(project, "--vars", given), seed=timeout, timeout=timeout, max_gap=max_gap)
+
+
+def test_files_of_generated_days(project: Project) -> None:
+    """Real loads: a month of small files, each of which brings the late events of those before."""
+    generate.main([str(project.folder / "all.csv"), "--events", "4000", "--days", "8", "--users", "50", "--seed", "4"])
+    header, *lines = (project.folder / "all.csv").read_text().splitlines(keepends=True)
+    random.Random(1).shuffle(lines)
+    loads = Loads(project)
+    for number in range(4):
+        file = project.folder / f"{number}.csv"
+        # each repeats a few lines of the one before
+        file.write_text("".join([header, *lines[max(0, number * 1000 - 20) : (number + 1) * 1000]]))
+        project.load(file)
+        loads.run()
+    increments = loads.tables()
+    project.dbt("run", "--full-refresh")
+    assert_same(increments, loads.tables())
+
+
+def timeline(user: str, *events: str) -> list[Delivery]:
+    """Deliveries of one user, each from ``load instant event flyer``."""
+    deliveries = []
+    for position, text in enumerate(events):
+        load, timestamp, event, *flyer = text.split()
+        deliveries.append(Delivery(int(load), position, timestamp, user, event, flyer[0] if flyer else "", "A"))
+    return deliveries
+
+
+CASES = {
+    "the log goes on a year later": ["0 2018-10-01T14:00:00Z flyer_open 1", "1 2019-10-01T14:00:00Z flyer_open 1"],
+    "an event arrives a year late": ["0 2019-10-01T14:00:00Z flyer_open 1", "1 2018-10-01T14:00:00Z flyer_open 1"],
+    "two sessions and two views become one": [
+        "0 2018-10-01T14:00:00Z flyer_open 1",
+        "0 2018-10-01T14:50:00Z flyer_open 1",
+        "1 2018-10-01T14:25:00Z flyer_open 1",
+    ],
+    "the only view of a day joins one of the day before": [
+        "0 2018-10-02T03:30:00Z flyer_open 1",
+        "0 2018-10-02T04:10:00Z flyer_open 1",
+        "1 2018-10-02T03:50:00Z flyer_open 1",
+    ],
+    "a session of the day before becomes one with a flyer": [
+        *(f"0 2018-10-02T{hour:02}:{minute}:00Z list_flyers" for hour in range(2, 9) for minute in (20, 40)),
+        "1 2018-10-02T08:50:00Z flyer_open 1",
+    ],
+    "a view of three days begins earlier": [
+        "1 2018-10-01T10:00:00Z flyer_open 1",
+        *(
+            f"0 {datetime(2018, 10, 1, 10, 20) + timedelta(minutes=20 * number):%Y-%m-%dT%H:%M:%SZ} flyer_open 1"
+            for number in range(170)
+        ),
+    ],
+    "a load of repeats": ["0 2018-10-01T14:00:00Z flyer_open 1", "1 2018-10-01T14:00:00Z flyer_open 1"],
+    "a load of rejects": [
+        "0 2018-10-01T14:00:00Z flyer_open 1",
+        "1 yesterday flyer_open 1",
+        "2 2018-10-01T14:00:09Z list_flyers",
+    ],
+}
+
+
+def test_loads_that_change_what_was_there(project: Project) -> None:
+    assert Loads(project).differences([row for name, rows in CASES.items() for row in timeline(name, *rows)]) == {}
+
+
+def first_loads(loads: Loads, seed: int = 1, users: int = 60) -> list[Delivery]:
+    """Load and build all loads but the last, and return the deliveries of that one."""
+    draw = random.Random(seed)
+    deliveries = [row for number in range(users) for row in draw_user(f"user {number}", draw)]
+    loads.project.start_over()
+    loads.add(0, (row for row in deliveries if row.load < LOADS - 1))
+    loads.run()
+    return [row for row in deliveries if row.load == LOADS - 1]
+
+
+def test_a_run_with_nothing_new_changes_nothing(project: Project) -> None:
+    loads = Loads(project)
+    first_loads(loads)
+    rows = "select sum(rowid), count(*) from "
+    before = [project.query(rows + name) for name in TABLES]
+    loads.run()
+    # no row was written again
+    assert [project.query(rows + name) for name in TABLES] == before
+
+
+# ---------- recomputing on purpose
+
+
+def test_dates_are_recomputed(project: Project) -> None:
+    loads = Loads(project)
+    first_loads(loads)
+    intact = loads.tables()
+    for dates in ("2018-11-03/2018-11-05", "2018-12-01"):
+        first, last = dates.split("/")[0], dates.split("/")[-1]
+        in_range = f"date between '{first}' and '{last}'"
+        for name in DATED:
+            project.query(f"delete from {name} where {in_range} and rowid % 2 = 0")
+        project.query(f"update marts.user_daily_avg_flyer_time set views = 99 where {in_range}")
+        project.query(f"update staging.stg_flyer_app__events_keyed set deliveries = 9 where date = '{first}'")
+        assert loads.tables() != intact
+        project.dbt("run", "--vars", f"{{recompute_dates: {dates}}}")
+        assert_same(loads.tables(), intact)
+
+
+def test_recomputed_dates_and_new_loads_together(project: Project) -> None:
+    loads = Loads(project)
+    loads.add(1, first_loads(loads))
+    project.dbt("run", "--vars", "{recompute_dates: 2018-11-01/2018-12-31}")
+    increments = loads.tables()
+    project.dbt("run", "--full-refresh")
+    assert_same(increments, loads.tables())
+
+
+def test_changed_settings_stop_the_run(project: Project) -> None:
+    loads = Loads(project)
+    first_loads(loads)
+    before = loads.tables()
+    changed = ("--vars", "{inactivity_timeout_secs: 600, reporting_timezone: UTC}")
+    for command in (["run"], ["build", "--select", "marts"], ["run", "--full-refresh", "--select", "int_flyer_views"]):
+        assert not project.try_dbt(*command, *changed).success
+        said = "\n".join(project.messages)
+        assert "var inactivity_timeout_secs was 1800 and is 600" in said
+        assert "var reporting_timezone was America/Toronto and is UTC" in said
+        assert "dbt build --full-refresh" in said
+        assert loads.tables() == before
+    project.dbt("run", "--full-refresh", *changed)
+    rebuilt = loads.tables()
+    assert rebuilt != before
+    project.dbt("run", *changed)
+    assert_same(loads.tables(), rebuilt)
+    assert not project.try_dbt("run").success
+
+
+def test_tables_of_another_version_stop_the_run(project: Project) -> None:
+    loads = Loads(project)
+    first_loads(loads)
+    project.query("update staging.build_state set settings = replace(settings, '\"layout\": ', '\"layout\": 9')")
+    assert not project.try_dbt("run").success
+    said = "\n".join(project.messages)
+    assert "the models make tables of other columns" in said
+    assert "dbt build --full-refresh" in said
+    project.dbt("run", "--full-refresh")
+
+
+def test_an_event_whose_user_was_not_numbered_stops_the_run(project: Project) -> None:
+    """Left out by a join, it would be missing for good, as its load would count as done."""
+    loads = Loads(project)
+    first_loads(loads)
+    loads.add(1, timeline("newcomer", "1 2018-10-01T14:00:00Z flyer_open new"))
+    events = project.query("from staging.stg_flyer_app__events_keyed")
+    for numbered, unknown in ((), "newcomer"), (("stg_flyer_app__users",), "flyer_open"):
+        assert not project.try_dbt("run", "--select", "stg_flyer_app__events_keyed", *numbered).success
+        assert f"'{unknown} has no number yet: run all models, as in dbt build'" in "\n".join(project.messages)
+    assert project.query("from staging.stg_flyer_app__events_keyed") == events
+    loads.run()
+    assert project.query("select count(*) from staging.stg_flyer_app__events where user_id = 'newcomer'") == [(1,)]
+
+
+def test_own_events_replace_the_sample(project: Project) -> None:
+    project.dbt("run")
+    assert project.query("select count(*) from marts.user_daily_avg_flyer_time")[0][0] > 100
+    loads = Loads(project)
+    loads.add(0, timeline("u", "0 2018-10-01T14:00:00Z flyer_open 1"))
+    loads.run()
+    assert project.query("select user_id from marts.user_daily_avg_flyer_time") == [("u",)]
+
+
+# ---------- interrupted runs
+
+
+def run_and_die(project: Project, is_time_to_die: Callable[[EventMsg], bool], *arguments: str) -> None:
+    """Run dbt in a process of its own that is killed, as by kill -9, when an event of dbt's says that it is time."""
+    project.disconnect()
+    if (child := os.fork()) == 0:
+
+        def die(event: EventMsg) -> None:
+            if is_time_to_die(event):
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        project.threads = 2  # so that another model is under way
+        project.try_dbt("run", *arguments, callbacks=[die])
+        os.kill(os.getpid(), signal.SIGKILL)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+
+
+def at(event_name: str, model: str) -> Callable[[EventMsg], bool]:
+    def is_time(event: EventMsg) -> bool:
+        return event.info.name == event_name and event.data.node_info.node_name == model
+
+    return is_time
+
+
+def after(seconds: float) -> Callable[[EventMsg], bool]:
+    def is_time(event: EventMsg) -> bool:
+        if event.info.name == "ConcurrencyLine":
+            signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+            signal.setitimer(signal.ITIMER_REAL, seconds)
+        return False
+
+    return is_time
+
+
+def test_runs_killed_beside_any_model_are_repaired(project: Project) -> None:
+    """Each run has new events, dies, and is repaired by the next; what it leaves wrong would stay to the end."""
+    loads = Loads(project)
+    left = first_loads(loads)
+    models = [name.split(".")[1] for name in TABLES]
+    for number, model in enumerate(models):
+        loads.add(number + 1, left[number :: len(models)])
+        run_and_die(project, at("NodeFinished" if number % 2 else "NodeStart", model))
+        loads.run()
+    repaired = loads.tables()
+    project.dbt("run", "--full-refresh")
+    assert_same(repaired, loads.tables())
+
+
+@pytest.mark.parametrize("arguments", [(), ("--full-refresh",)])
+def test_runs_killed_again_and_again_are_repaired(project: Project, arguments: tuple[str, ...]) -> None:
+    """At any moment, inside a model or between two; what is new when the run is repeated comes on top."""
+    loads = Loads(project)
+    left = first_loads(loads)
+    draw = random.Random(1)
+    for number in range(6):
+        loads.add(number + 1, left[number::6])
+        run_and_die(project, after(draw.uniform(0.1, 1.2)), *arguments)
+    loads.run()
+    repaired = loads.tables()
+    project.dbt("run", "--full-refresh")
+    assert_same(repaired, loads.tables())

@@ -1,0 +1,130 @@
+"""The project as its users meet it: vars, commands, docs and what stays in the database."""
+
+import os
+from pathlib import Path
+
+import pytest
+from dbt.cli.main import dbtRunner
+
+from flyer_analytics import summary
+from python_tests.conftest import Project
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("reporting_timezone", '"Mars/Phobos"', "an IANA time zone"),
+        ("source_timezone", '"EST5EDT; drop"', "an IANA time zone"),
+        ("max_gap_secs", "0", "a whole number of seconds from 1 to 86400"),
+        ("max_gap_secs", '"7600"', "a whole number of seconds from 1 to 86400"),
+        ("inactivity_timeout_secs", "86401", "a whole number of seconds from 1 to 86400"),
+        ("inactivity_timeout_secs", "true", "a whole number of seconds from 1 to 86400"),
+        ("max_clock_skew_secs", "-1", "a whole number of seconds from 0 to 86400"),
+        ("earliest_event_date", '"2000-02-30"', "a date written YYYY-MM-DD"),
+        ("recompute_dates", "2018-10", "a date written YYYY-MM-DD, or a first and a last one with / between them"),
+        ("recompute_dates", "2018-10-01/2018-13-01", "a date written YYYY-MM-DD, or a first and a last one"),
+        ("recompute_dates", "2018-10-02/2018-10-01", "a date written YYYY-MM-DD, or a first and a last one"),
+        ("max_gap_secs", "2020-01-01", "a whole number of seconds from 1 to 86400"),
+        ("max_gap_sec", "60", "none of this project's: it has reporting_timezone"),
+    ],
+)
+def test_a_bad_var_stops_the_run(project: Project, name: str, value: str, allowed: str) -> None:
+    assert not project.try_dbt("run", "--vars", f"{{{name}: {value}}}").success
+    said = "\n".join(project.messages)
+    assert f"var '{name}' is " in said
+    assert allowed in said
+    assert not project.query("select * from information_schema.tables where table_schema = 'marts'")
+
+
+def test_commands_after_a_build(project: Project) -> None:
+    project.dbt("build", "--exclude-resource-type", "unit_test")
+    marts = "select md5(string_agg(m::varchar, '' order by m::varchar)) from marts.merchant_flyer_engagement as m"
+    first = project.query(marts)
+    for command in (["build", "--select", "marts"], ["test", "--select", "marts"], ["build"]):
+        project.dbt(*command, "--exclude-resource-type", "unit_test")
+        assert project.query(marts) == first
+    project.dbt("retry")
+    assert project.query(marts) == first
+
+
+def test_retry_goes_on_where_a_run_failed(project: Project) -> None:
+    project.query("create schema raw")
+    project.query("create table raw.event_types as select 'flyer_open' as event")
+    assert not project.try_dbt("run").success
+    project.query(
+        "alter table raw.event_types add column role varchar; alter table raw.event_types add column counts_as varchar;"
+        " update raw.event_types set role = 'shows_flyer'"
+    )
+    project.dbt("retry")
+    assert project.query("select count(*) from marts.user_daily_avg_flyer_time")[0][0] > 100
+
+
+def test_the_database_describes_itself(project: Project) -> None:
+    project.dbt("run")
+    undescribed = """
+        select schema_name || '.' || table_name from duckdb_tables()
+        where schema_name in ('staging', 'intermediate', 'marts') and comment is null
+        union all
+        select schema_name || '.' || table_name || '.' || column_name from duckdb_columns()
+        where schema_name in ('staging', 'intermediate', 'marts') and comment is null
+            and table_name not like 'base\\_%' escape '\\'
+    """
+    assert project.query(undescribed) == []
+
+
+def test_an_event_that_goes_missing_fails_the_build(project: Project) -> None:
+    project.dbt("run")
+    project.query("delete from staging.stg_flyer_app__events_keyed where rowid % 100 = 0")
+    assert not project.try_dbt("test", "--select", "assert_every_raw_row_is_accounted_for").success
+
+
+def test_analyses_agree_with_the_marts(project: Project) -> None:
+    project.dbt("run")
+    project.dbt("compile", "--select", "path:analyses")
+    compiled = Path(os.environ["DBT_TARGET_PATH"]) / "compiled" / "flyer_analytics" / "analyses"
+    time_spent, view_time = project.query(
+        "select sum(gap_secs), sum(on_screen_secs) from intermediate.int_flyer_events_sequenced"
+    )[0]
+    sensitivity = {row[:2]: row[4] for row in project.query((compiled / "sensitivity_to_the_timeouts.sql").read_text())}
+    assert sensitivity["time_spent", 7600] == time_spent
+    assert sensitivity["view_time", 1800] == view_time
+
+    moved = project.query((compiled / "seconds_moved_between_flyers.sql").read_text())
+    assert sum(row[2] for row in moved) == sum(row[3] for row in moved) == time_spent
+    assert 0 < moved[0][4] < time_spent
+
+    top = project.query((compiled / "top_flyers_of_a_merchant.sql").read_text())
+    by_merchant = project.query(
+        "select sum(total_view_secs) from marts.merchant_flyer_engagement where merchant_id is not null"
+        " group by merchant_id order by 1 desc nulls last"
+    )
+    view_secs = [row[3] or 0 for row in top]
+    assert sum(view_secs) == by_merchant[0][0]
+    assert view_secs == sorted(view_secs, reverse=True)
+
+
+def test_a_database_called_as_a_schema(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLYER_DUCKDB_PATH", str(project.folder / "marts.duckdb"))
+    parsed = dbtRunner().invoke(["--quiet", "parse", "--no-partial-parse"])
+    assert "The database is called 'marts'" in str(parsed.exception)
+
+
+def test_freshness_is_measured(project: Project) -> None:
+    events = project.folder / "events.csv"
+    events.write_text("timestamp,user_id,event,flyer_id,merchant_id\n2018-10-01T13:00:00-04:00,u1,flyer_open,1,9\n")
+    project.load(events)
+    project.dbt("source", "freshness")
+    project.query("update raw.flyer_events set _loaded_at = _loaded_at - interval 49 hour")
+    assert not project.try_dbt("source", "freshness").success
+
+
+def test_summary(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    assert summary.main() == 1
+    assert "Run `make build` first" in capsys.readouterr().err
+    project.dbt("run")
+    project.disconnect()
+    assert summary.main() == 0
+    shown = capsys.readouterr().out
+    assert "Built from the sample: 3,000 rows" in shown
+    assert "marts.user_daily_avg_flyer_time: " in shown
+    assert str(project.database) in shown

@@ -1,0 +1,270 @@
+"""The published copy: what it holds, and that nobody who reads it ever fails, whatever happens to builds."""
+
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+from dbt.contracts.graph.manifest import Manifest
+from dbt.contracts.graph.nodes import ModelNode
+from sqlalchemy import NullPool, create_engine, inspect, text
+
+from flyer_analytics import publish
+from python_tests.conftest import PROJECT, Project
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def load_event(project: Project, number: int) -> None:
+    """Load a view of ten seconds of a user of its own."""
+    file = project.folder / f"events_{number}.csv"
+    file.write_text(
+        "timestamp,user_id,event,flyer_id,merchant_id\n"
+        f"2018-10-01T13:00:00-04:00,u{number},flyer_open,1,9\n2018-10-01T13:00:10-04:00,u{number},list_flyers,,\n"
+    )
+    project.load(file)
+
+
+def change_the_marts(project: Project) -> None:
+    """Do to both marts what a build could have done, in less time."""
+    for mart in ("merchant_flyer_engagement", "user_daily_avg_flyer_time"):
+        project.query(f"update marts.{mart} set views = views + 1")
+
+
+@pytest.fixture(scope="module")
+def built_once(manifest: Manifest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    with pytest.MonkeyPatch.context() as patch:
+        project = Project(manifest, tmp_path_factory.mktemp("built"))
+        patch.setenv("FLYER_DUCKDB_PATH", str(project.database))
+        load_event(project, 1)
+        project.dbt("run")
+        project.disconnect()
+    return project.database
+
+
+@pytest.fixture
+def built(project: Project, built_once: Path) -> Project:
+    """A database of a whole build, one view in it."""
+    shutil.copy(built_once, project.database)
+    return project
+
+
+@pytest.fixture
+def folder(built: Project) -> Path:
+    """The published copy of it."""
+    assert publish.main() == 0
+    return built.folder / "published"
+
+
+def test_the_copy_is_every_public_model_described(built: Project, folder: Path) -> None:
+    marts = [
+        node.alias for node in built.manifest.nodes.values() if isinstance(node, ModelNode) and node.access == "public"
+    ]
+    assert len(marts) >= 2
+    assert set(contents(folder)) == {publish.COPY, *(f"{name}.parquet" for name in marts)}
+    with duckdb.connect() as both:
+        both.execute(f"attach '{built.database}' as built (read_only)")
+        both.execute(f"attach '{folder / publish.COPY}' as copy (read_only)")
+        tables = both.execute("select schema_name, table_name from duckdb_tables() where database_name = 'copy'")
+        assert set(tables.fetchall()) == {("marts", name) for name in marts}
+        for name in marts:
+            rows = both.execute(f"from built.marts.{name} order by all").fetchall()
+            assert rows or name == "merchant_hourly"  # nobody has five readers here
+            assert rows == both.execute(f"from copy.marts.{name}").fetchall()
+            assert rows == both.execute(f"from '{folder / name}.parquet'").fetchall()
+        described = """
+            select table_name, null, comment from duckdb_tables()
+            where schema_name = 'marts' and database_name = $name
+            union all
+            select table_name, column_name, comment from duckdb_columns()
+            where schema_name = 'marts' and database_name = $name
+            order by all
+        """
+        comments = both.execute(described, {"name": "copy"}).fetchall()
+        assert comments == both.execute(described, {"name": "built"}).fetchall()
+        assert all(comment for *_, comment in comments)
+        version = "select tags['storage_version'] from duckdb_databases() where database_name = 'copy'"
+        assert both.execute(version).fetchall() == [("v1.4.0+",)]
+
+
+def test_bi_tools_see_tables_comments_and_new_rows_through_sqlalchemy(built: Project, folder: Path) -> None:
+    # Without a pool each question opens the file anew, and so sees the newest copy.
+    engine = create_engine(f"duckdb:///{folder / publish.COPY}", connect_args={"read_only": True}, poolclass=NullPool)
+    row = text("select views, total_view_secs from marts.merchant_flyer_engagement")
+    with engine.connect() as connection:
+        assert connection.execute(row).one() == (1, 10)
+    inspector = inspect(engine)
+    assert {"merchant_flyer_engagement", "user_daily_avg_flyer_time"} <= set(inspector.get_table_names("marts"))
+    columns = inspector.get_columns("user_daily_avg_flyer_time", "marts")
+    assert {column["name"]: str(column["type"]) for column in columns} == {
+        "user_id": "VARCHAR",
+        "date": "DATE",
+        "avg_time_spent_in_secs": "NUMERIC(18, 2)",
+        "total_time_spent_in_secs": "NUMERIC(18, 2)",
+        "measured_gaps": "BIGINT",
+        "avg_view_secs": "NUMERIC(18, 2)",
+        "total_view_secs": "NUMERIC(18, 2)",
+        "measured_views": "BIGINT",
+        "views": "BIGINT",
+        "flyers": "BIGINT",
+        "sessions": "BIGINT",
+    }
+    change_the_marts(built)
+    assert publish.main() == 0
+    with engine.connect() as connection:
+        assert connection.execute(row).one() == (2, 10)
+
+
+def start_reader(folder: Path, kind: str) -> subprocess.Popen[str]:
+    command = [sys.executable, str(PROJECT / "python_tests/read_in_a_loop.py"), str(folder), kind]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+
+
+def test_readers_and_builds_never_fail_each_other(built: Project, folder: Path) -> None:
+    readers = {kind: start_reader(folder, kind) for kind in ("question", "session", "parquet")}
+    for number in (2, 3):
+        load_event(built, number)
+        built.dbt("run")
+        built.disconnect()
+        for _ in range(5):
+            assert publish.main() == 0
+    for kind, reader in readers.items():
+        out, errors = reader.communicate("")
+        assert reader.returncode == 0, f"{kind}: {errors}"
+        reads, states = map(int, out.split())
+        assert reads > 5, kind
+        assert states > 1, kind
+
+
+DIE_BEFORE_REPLACING = """
+import os, signal, sys
+from flyer_analytics import publish
+
+replace, left = os.replace, int(sys.argv[1])
+
+def replace_or_die(*names):
+    global left
+    if not left:
+        os.kill(os.getpid(), signal.SIGKILL)
+    left -= 1
+    replace(*names)
+
+os.replace = replace_or_die
+publish.main()
+"""
+
+
+@pytest.mark.parametrize("replaced", [0, 1])
+def test_a_killed_publish_leaves_whole_files_and_the_next_one_clears_up(
+    built: Project, folder: Path, replaced: int
+) -> None:
+    before = contents(folder)
+    change_the_marts(built)
+    died = subprocess.run([sys.executable, "-c", DIE_BEFORE_REPLACING, str(replaced)], cwd=PROJECT)
+    assert died.returncode == -signal.SIGKILL
+    assert len(set(folder.iterdir())) == len(before) + 1
+    assert sum((folder / name).read_bytes() != before[name] for name in before) == replaced
+    with duckdb.connect(str(folder / publish.COPY), read_only=True) as copy:
+        assert copy.sql("select views from marts.user_daily_avg_flyer_time").fetchall() == [(1 + replaced,)]
+    assert publish.main() == 0
+    after = contents(folder)
+    assert set(after) == set(before)
+    changed = {publish.COPY, "merchant_flyer_engagement.parquet", "user_daily_avg_flyer_time.parquet"}
+    assert {name for name in before if after[name] != before[name]} == changed
+
+
+def test_what_a_writer_left_beside_the_copy_does_not_spoil_the_next(folder: Path) -> None:
+    copy = folder / publish.COPY
+    assert not copy.stat().st_mode & 0o222
+    copy.chmod(0o644)
+    write = "import duckdb, os, sys; c = duckdb.connect(sys.argv[1]); c.sql('create table t (x int)'); os._exit(1)"
+    subprocess.run([sys.executable, "-c", write, str(copy)])
+    assert copy.with_name(f"{publish.COPY}.wal").exists()
+    assert publish.main() == 0
+    with duckdb.connect(str(copy), read_only=True) as connection:
+        assert connection.sql("select count(*) from duckdb_tables() where table_name = 't'").fetchall() == [(0,)]
+
+
+def test_only_a_whole_build_is_published(built: Project, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def refuses(because: str) -> None:
+        built.disconnect()
+        assert publish.main() == 1
+        said = capsys.readouterr().err
+        assert because in said
+        assert "make build" in said
+        assert contents(folder) == good
+
+    good = contents(folder)
+    load_event(built, 2)
+    built.query("alter table intermediate.int_flyer_sessions add column unknown int")
+    assert not built.try_dbt("run").success
+    refuses("is not built whole")
+
+    built.query(
+        "delete from staging.stg_flyer_app__events_keyed"
+        " where user_key = (select user_key from staging.stg_flyer_app__users where user_id = 'u2')"
+    )
+    built.disconnect()
+    assert publish.main() == 0
+    built.query("update staging.build_state set settings = null, completed_to = null")
+    good = contents(folder)
+    refuses("is not built whole")
+    built.query("drop table staging.build_state")
+    refuses("has not been built")
+    with subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print(flush=True); input()",
+            str(built.database),
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as building:
+        assert building.stdout
+        building.stdout.readline()
+        refuses("lock")
+        building.communicate(b"\n")
+    built.database.unlink()
+    refuses("is not there")
+
+
+@pytest.mark.parametrize("verb", ["build", "publish"])
+def test_make_publishes_nothing_when_dbt_fails(built: Project, folder: Path, verb: str) -> None:
+    good = contents(folder)
+    change_the_marts(built)
+    command = f"make --old-file=.venv/.build {verb} DBT=false"
+    assert subprocess.run(command, shell=True, cwd=PROJECT).returncode != 0  # noqa: S602
+    assert contents(folder) == good
+
+
+def test_a_mart_that_is_gone_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "old_mart.parquet").touch()
+    assert publish.main() == 0
+    assert "old_mart.parquet is of no mart" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("built")
+def test_the_copy_can_be_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLYER_PUBLISHED_PATH", str(tmp_path / "srv" / "bi"))
+    assert publish.main() == 0
+    assert (tmp_path / "srv" / "bi" / publish.COPY).exists()
+
+
+def test_the_examples_of_the_docs_print_what_they_say(project: Project) -> None:
+    project.dbt("run")
+    project.disconnect()
+    assert publish.main() == 0
+    page = (PROJECT / "docs" / "bi.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", page, re.DOTALL)
+    assert len(examples) == page.count("```python")
+    for program, output in examples:
+        run = subprocess.run([sys.executable, "-c", program], cwd=project.folder, capture_output=True, text=True)
+        assert (run.stdout, run.returncode) == (output, 0), run.stderr

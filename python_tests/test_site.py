@@ -1,0 +1,63 @@
+"""The documentation site: what stands in it, and that a browser shows it."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from flyer_analytics import site
+from python_tests.conftest import Project
+
+# Icons of dbt's page that it asks for before it knows which.
+HARMLESS = ("getIcon", "favicon")
+
+
+@pytest.fixture
+def page(project: Project) -> Path:
+    project.dbt("docs", "generate", "--empty-catalog")
+    assert site.main() == 0
+    return Path(os.environ["DBT_TARGET_PATH"]) / "static_index.html"
+
+
+def test_the_lineage_is_of_data_only(project: Project, page: Path) -> None:
+    text = page.read_text()
+    assert "How long do people spend on a retailer" in text
+    for node in (*project.manifest.nodes.values(), *project.manifest.metrics.values()):
+        assert node.unique_id.startswith("test.") or f'"{node.unique_id}"' in text
+    for hidden in (*project.manifest.unit_tests, "test.flyer_analytics.assert_every_event_counts_once"):
+        assert f'"{hidden}": {{' not in text
+    assert "unique_combination_of_columns" in text
+
+
+def test_a_site_without_docs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DBT_TARGET_PATH", str(tmp_path))
+    assert site.main() == 1
+    assert "run `make docs`" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("shown", "rendered"),
+    [
+        ("overview", '<h2 id="where-to-start">'),
+        ("model/model.flyer_analytics.user_daily_avg_flyer_time", "<p>How long each user spends on flyers each day"),
+        ("source/source.flyer_analytics.raw.flyer_events", "<p>One row per delivered event"),
+    ],
+)
+def test_a_browser_shows_it(page: Path, chromium: str, tmp_path: Path, shown: str, rendered: str) -> None:
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+    looked = subprocess.run(
+        [
+            chromium, *options, f"--user-data-dir={tmp_path}", "--enable-logging=stderr", "--virtual-time-budget=5000",
+            "--dump-dom", f"{page.as_uri()}#!/{shown}",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )  # fmt: skip
+    assert rendered in looked.stdout
+    said = [line for line in looked.stderr.splitlines() if "CONSOLE" in line and not any(it in line for it in HARMLESS)]
+    assert said == []

@@ -1,0 +1,94 @@
+"""A lint for SQL that DuckDB and PostgreSQL accept, but Redshift refuses, halts on or reads differently.
+
+It reads tokens rather than a syntax tree: a rule of sqlfluff needs an installed plugin and a full parse, whose redshift
+grammar stops at some of what it should find. sqlglot's tokenizer is fast and knows Redshift's strings and comments.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from tools.redshift_standin.lint.levels import Hit, Level, statements
+from tools.redshift_standin.lint.structure import STRUCTURE
+from tools.redshift_standin.lint.tables import read
+
+TYPE = r"(?::: |cast \( (?:.* )?as |add column \S+ )"
+CATALOG = re.compile(r"(?:pg_|svv_|svl_|stv_|stl_|sys_|information_schema\.|\"?pg_catalog\"?\.)")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One breach of a rule; lines and columns count from 1."""
+
+    rule: str
+    file: str
+    line: int
+    column: int
+    text: str
+    why: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}: {self.rule}: `{self.text}`: {self.why}. Instead: {self.remedy}."
+
+
+@dataclass(frozen=True)
+class Rule:
+    name: str
+    why: str
+    remedy: str
+    find: Callable[[Level], Iterator[Hit]]
+
+
+def lint(sql: str, file: str = "<sql>") -> list[Finding]:
+    """Hold statements against every rule; what stands in strings, comments and quoted names is left alone.
+
+    Raises ValueError, naming the file, where a string or comment has no end.
+    """
+    found: dict[tuple[str, int], Finding] = {}
+    try:
+        read_statements = [levels for levels in statements(sql) if not _is_of_catalog(levels[-1])]
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from error
+    for level in (level for levels in read_statements for level in levels):
+        for rule in RULES:
+            for hit in rule.find(level):
+                line, column = sql.count("\n", 0, hit.start) + 1, hit.start - sql.rfind("\n", 0, hit.start)
+                text = " ".join(sql[hit.start : hit.end].split())
+                remedy = hit.remedy or rule.remedy
+                found.setdefault((rule.name, hit.start), Finding(rule.name, file, line, column, text, rule.why, remedy))
+    return sorted(found.values(), key=lambda finding: (finding.line, finding.column, finding.rule))
+
+
+def _is_of_catalog(statement: Level) -> bool:
+    """Whether it reads the catalog and nothing else: that is PostgreSQL's business, and runs on the leader node."""
+    words = [piece.text for piece in statement.deep()]
+    ctes = {name for name, *rest in zip(words, words[1:], words[2:], strict=False) if rest == ["as", "("]}
+    tables = {name for word, name in pairwise(words) if word in ("from", "join")} - ctes - {"("}
+    return words[:1] in (["select"], ["with"]) and bool(tables) and all(CATALOG.match(table) for table in tables)
+
+
+def _by_text(pattern: str, whole: bool) -> Callable[[Level], Iterator[Hit]]:
+    expression = re.compile(rf"(?<!\S)(?:{pattern.replace('{type}', TYPE)})(?!\S)", re.IGNORECASE)
+
+    def find(level: Level) -> Iterator[Hit]:
+        view = level.whole_view if whole else level.view
+        for match in expression.finditer(view.text):
+            yield view.hit(*(match.span("at") if match.groupdict().get("at") else match.span()))
+
+    return find
+
+
+TABLE: list[dict[str, Any]] = read("rules.toml")["rule"]
+"""The rules as they stand in their file, with the statements that they find and the remedies that they do not."""
+RULES = [
+    Rule(
+        rule["name"],
+        rule["why"],
+        rule["remedy"],
+        _by_text(rule["finds"], rule.get("whole", False)) if "finds" in rule else STRUCTURE[rule["name"]],
+    )
+    for rule in TABLE
+]
