@@ -43,6 +43,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("drawn_seed", range(first, first + metafunc.config.getoption("--draws")))
 
 
+@pytest.fixture
+def first_seed(request: pytest.FixtureRequest) -> int:
+    seed: int = request.config.getoption("--first-seed")
+    return seed
+
+
 def pytest_report_header() -> str:
     return f"duckdb: {duckdb.__version__}"
 

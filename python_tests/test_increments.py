@@ -23,6 +23,7 @@ from python_tests.conftest import Project
 
 DATED_BY_USER = (
     "intermediate.int_flyer_events_sequenced",
+    "intermediate.int_flyer_view_parts",
     "intermediate.int_flyer_session_parts",
     "intermediate.int_flyer_sessions",
     "intermediate.int_flyer_reader_days",
@@ -37,7 +38,7 @@ DATED = (
     "marts.merchant_hourly",
     "marts.time_spine_daily",
 )
-DAYS = ("intermediate.int_flyer_days_touched", "intermediate.int_flyer_days_affected")
+DAYS = ("intermediate.int_flyer_days_to_rebuild", "intermediate.int_flyer_days_to_aggregate")
 KEYED_BY_USER = ("staging.stg_flyer_app__users", "staging.stg_flyer_app__events_keyed", *DAYS, *DATED_BY_USER)
 TABLES = (
     "staging.stg_flyer_app__users",
@@ -45,6 +46,8 @@ TABLES = (
     "staging.stg_flyer_app__events_keyed",
     "staging.stg_flyer_app__rejected",
     *DAYS,
+    "intermediate.int_flyer_views_over_midnight",
+    "intermediate.int_flyer_sessions_over_midnight",
     *DATED,
 )
 RELATIONS = (*TABLES, "staging.stg_flyer_app__events", "intermediate.int_flyer_views")
@@ -67,7 +70,19 @@ class Delivery:
     merchant_id: str
 
 
-def draw_user(user: str, draw: random.Random, timeout: int = 1800, max_gap: int = 7600) -> list[Delivery]:
+# Around local midnight, UTC. Toronto: in summer, in winter and when the clocks change. Apia skipped 30 December 2011. In
+# St. John's the clocks were set back at one minute past midnight, so the local date ran backwards for an hour.
+NIGHTS = {
+    "America/Toronto": ["2018-07-01 03:40", "2018-12-01 04:30", "2018-11-04 04:30", "2018-03-11 06:30"],
+    "Asia/Kolkata": ["2018-07-01 18:10"],
+    "Pacific/Apia": ["2011-12-30 09:40", "2011-12-30 08:00", "2011-12-29 09:55"],
+    "America/St_Johns": ["2010-11-07 02:20", "2010-11-07 01:00", "2010-11-07 03:10", "2010-11-06 02:25"],
+}
+
+
+def draw_user(
+    user: str, draw: random.Random, timeout: int = 1800, max_gap: int = 7600, zone: str = "America/Toronto"
+) -> list[Delivery]:
     """Draw up to 14 events, or 70, on and beside every limit, each in any load, some of them repeated in any load."""
     limits = [limit + step for limit in (timeout, max_gap) for step in (-1, -0.000001, 0, 1)]
     days = [86400, 86400 * 7, 86400 * 400]
@@ -79,9 +94,7 @@ def draw_user(user: str, draw: random.Random, timeout: int = 1800, max_gap: int 
     ]
     steps = draw.choice(kinds_of_steps)
     events = ["flyer_open"] * 4 + ["item_open", "list_flyers", "favorite", "flyer_close", "video"]
-    # around midnight in Toronto, in summer, in winter and on the two days on which the clocks change
-    starts = ["2018-07-01 03:40", "2018-12-01 04:30", "2018-11-04 04:30", "2018-03-11 06:30"]
-    at = datetime.fromisoformat(draw.choice(starts))
+    at = datetime.fromisoformat(draw.choice(NIGHTS[zone]))
     # one in a few is a user who never stops for more than a day
     count = draw.choice([*range(1, 15), 70])
     deliveries = []
@@ -168,9 +181,9 @@ def assert_same(found: Tables, expected: Tables) -> None:
         assert not has and not lacks, f"{name}\n  has   {[*has][:3]}\n  lacks {[*lacks][:3]}"
 
 
-def check_draw(loads: Loads, seed: int, **limits: int) -> None:
+def check_draw(loads: Loads, seed: int, **settings: Any) -> None:
     draw = random.Random(seed)
-    timelines = {user: draw_user(user, draw, **limits) for user in (f"user {number}" for number in range(400))}
+    timelines = {user: draw_user(user, draw, **settings) for user in (f"user {number}" for number in range(400))}
     deliveries = [row for rows in timelines.values() for row in rows]
     failing = loads.differences(deliveries)
     if failing:
@@ -187,10 +200,40 @@ def test_any_loads_equal_a_full_refresh(project: Project, drawn_seed: int) -> No
     check_draw(Loads(project), drawn_seed)
 
 
-@pytest.mark.parametrize(("timeout", "max_gap", "zone"), [(86400, 60, "Asia/Kolkata"), (90, 86400, "America/Toronto")])
-def test_any_loads_under_other_settings(project: Project, timeout: int, max_gap: int, zone: str) -> None:
+@pytest.mark.parametrize(
+    ("timeout", "max_gap", "zone"),
+    [
+        (86400, 60, "Asia/Kolkata"),
+        (90, 86400, "America/Toronto"),
+        (1800, 7600, "Pacific/Apia"),
+        (86400, 1800, "Pacific/Apia"),
+        (1800, 7600, "America/St_Johns"),
+        (7200, 86400, "America/St_Johns"),
+    ],
+)
+def test_any_loads_under_other_settings(
+    project: Project, first_seed: int, timeout: int, max_gap: int, zone: str
+) -> None:
     given = f"{{inactivity_timeout_secs: {timeout}, max_gap_secs: {max_gap}, reporting_timezone: {zone}}}"
-    check_draw(Loads(project, "--vars", given), seed=timeout, timeout=timeout, max_gap=max_gap)
+    seed = first_seed + timeout
+    check_draw(Loads(project, "--vars", given), seed=seed, timeout=timeout, max_gap=max_gap, zone=zone)
+
+
+@pytest.mark.parametrize(
+    ("zone", "first", "second", "column", "expected"),
+    [
+        ("Pacific/Apia", "2011-12-30T09:55:00Z flyer_open A", "2011-12-30T10:05:00Z flyer_open B", "view", 600),
+        ("America/St_Johns", "2010-11-07T02:30:30Z flyer_open B", "2010-11-07T01:00:00Z flyer_open A", "time", 5430),
+    ],
+)
+def test_reach_is_by_instants_not_by_dates(
+    project: Project, zone: str, first: str, second: str, column: str, expected: int
+) -> None:
+    """Apia has no 30 December 2011; in St. John's, an hour of 6 November 2010 comes after midnight."""
+    loads = Loads(project, "--vars", f"{{reporting_timezone: {zone}}}")
+    assert loads.differences(timeline("u", f"0 {first}", f"1 {second}")) == {}
+    total = {"view": "total_view_secs", "time": "total_time_spent_in_secs"}[column]
+    assert project.query(f"select sum({total}) from marts.user_daily_avg_flyer_time") == [(expected,)]
 
 
 def test_files_of_generated_days(project: Project) -> None:
@@ -312,8 +355,8 @@ def test_changed_settings_stop_the_run(project: Project) -> None:
     for command in (["run"], ["build", "--select", "marts"], ["run", "--full-refresh", "--select", "int_flyer_views"]):
         assert not project.try_dbt(*command, *changed).success
         said = "\n".join(project.messages)
-        assert "var inactivity_timeout_secs was 1800 and is 600" in said
-        assert "var reporting_timezone was America/Toronto and is UTC" in said
+        assert "var inactivity_timeout_secs was 1800 and is now 600" in said
+        assert "var reporting_timezone was America/Toronto and is now UTC" in said
         assert "dbt build --full-refresh" in said
         assert loads.tables() == before
     project.dbt("run", "--full-refresh", *changed)
@@ -330,9 +373,39 @@ def test_tables_of_another_version_stop_the_run(project: Project) -> None:
     project.query("update staging.build_state set settings = replace(settings, '\"layout\": ', '\"layout\": 9')")
     assert not project.try_dbt("run").success
     said = "\n".join(project.messages)
-    assert "the models make tables of other columns" in said
+    assert "another version of this project built them" in said
     assert "dbt build --full-refresh" in said
     project.dbt("run", "--full-refresh")
+
+
+def test_another_min_readers_rebuilds_the_two_marts_that_depend_on_it(project: Project) -> None:
+    loads = Loads(project)
+    first_loads(loads)
+    before = loads.tables()
+    rowids = "select sum(rowid), count(*) from intermediate.int_flyer_daily"
+    untouched = project.query(rowids)
+    changed = ("--vars", "{min_readers: 2}")
+    assert not project.try_dbt("run", *changed, "--select", "merchant_hourly").success
+    assert "var min_readers was 5 and is now 2" in "\n".join(project.messages)
+    assert_same(loads.tables(), before)
+    project.dbt("run", *changed)
+    increments = loads.tables()
+    differing = {name for name in RELATIONS if increments[name] != before[name]}
+    assert differing == {"marts.merchant_flyer_daily", "marts.merchant_hourly"}
+    assert project.query(rowids) == untouched
+    project.dbt("run", "--full-refresh", *changed)
+    assert_same(increments, loads.tables())
+
+
+@pytest.mark.parametrize("arguments", [(), ("--vars", "{recompute_dates: 2018-11-01/2018-12-31}"), ("--full-refresh",)])
+def test_an_empty_run_on_a_complete_build_is_refused(project: Project, arguments: tuple[str, ...]) -> None:
+    loads = Loads(project)
+    left = first_loads(loads)
+    before = loads.tables()
+    loads.add(1, left)
+    assert not project.try_dbt("run", "--empty", *arguments).success
+    assert "--empty would replace the tables of a complete build" in "\n".join(project.messages)
+    assert_same(loads.tables(), before)
 
 
 def test_an_event_whose_user_was_not_numbered_stops_the_run(project: Project) -> None:
@@ -343,7 +416,7 @@ def test_an_event_whose_user_was_not_numbered_stops_the_run(project: Project) ->
     events = project.query("from staging.stg_flyer_app__events_keyed")
     for numbered, unknown in ((), "newcomer"), (("stg_flyer_app__users",), "flyer_open"):
         assert not project.try_dbt("run", "--select", "stg_flyer_app__events_keyed", *numbered).success
-        assert f"'{unknown} has no number yet: run all models, as in dbt build'" in "\n".join(project.messages)
+        assert f"'{unknown} has no key yet: run all models, as dbt build does'" in "\n".join(project.messages)
     assert project.query("from staging.stg_flyer_app__events_keyed") == events
     loads.run()
     assert project.query("select count(*) from staging.stg_flyer_app__events where user_id = 'newcomer'") == [(1,)]

@@ -1,13 +1,13 @@
-{# Stops the run with the var's name, its value and what is allowed, before any model could use it. #}
+{# Before a run: stops it if a var is invalid or unknown, with its name, its value and what is allowed. #}
 {%- macro validate_vars() -%}
     {%- if execute -%}
         {%- set zones = ['reporting_timezone', 'source_timezone'] -%}
         {%- set limits = {'max_gap_secs': 1, 'inactivity_timeout_secs': 1, 'max_clock_skew_secs': 0} -%}
-        {%- set known = vars_of_rows() + ['recompute_dates'] -%}
+        {%- set known = settings_vars() + ['recompute_dates'] -%}
 
         {%- for name in invocation_args_dict.get('vars', {}) if name not in known -%}
             {{ exceptions.raise_compiler_error(
-                "var '" ~ name ~ "' is none of this project's: it has " ~ known | join(', ')
+                "var '" ~ name ~ "' is unknown. The project has " ~ known | join(', ')
             ) }}
         {%- endfor -%}
         {%- for name in zones if var(name) not in modules.pytz.all_timezones -%}
@@ -34,12 +34,4 @@
     {{ exceptions.raise_compiler_error(
         "var '" ~ name ~ "' is '" ~ var(name) ~ "'; it must be " ~ allowed ~ ". Set it in dbt_project.yml or with --vars."
     ) }}
-{%- endmacro -%}
-
-{# The vars that decide what the rows are: tables built under other ones do not mix. #}
-{%- macro vars_of_rows() -%}
-    {{ return([
-        'reporting_timezone', 'source_timezone', 'max_gap_secs', 'inactivity_timeout_secs', 'max_clock_skew_secs',
-        'earliest_event_date', 'min_readers',
-    ]) }}
 {%- endmacro -%}

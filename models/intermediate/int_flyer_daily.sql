@@ -1,10 +1,9 @@
-{{ config(
-    incremental_strategy='append',
-    pre_hook="{{ forget_rows(is_on_dates(ref('int_flyer_days_affected'))) }}",
-) }}
+{{ config(incremental_strategy='replace_days', unique_key=['date']) }}
+{%- set is_increment = is_incremental() -%}
+{%- set days = ref('int_flyer_days_to_aggregate') %}
 
 {#
-    Whole dates are made again, as readers, who are counted, and the median are of all users together.
+    Reader counts and medians span all users, so an increment recomputes whole dates.
 #}
 
 with
@@ -14,30 +13,22 @@ reader_days as (
     select * from {{ ref('int_flyer_reader_days') }}
     where
         views > 0
-        {%- if is_incremental() %}
-            and {{ is_on_dates(ref('int_flyer_days_affected')) }}
-        {%- endif %}
+        and {{ is_listed(days, is_increment, columns=['date'], recomputed=true) }}
 
 ),
 
 flyer_events as (
 
-    select * from {{ ref('int_flyer_events_sequenced') }}
-    {%- if is_incremental() %}
-        where {{ is_on_dates(ref('int_flyer_days_affected'), 'view_date') }}
-    {%- endif %}
+    select * from {{ ref('int_flyer_events_in_views') }}
+    where
+        {{ is_listed(days, is_increment, columns=['date']) }}
+        and {{ is_listed(days, is_increment, columns=['view_date'], recomputed=true) }}
 
 ),
 
 actions as (
 
-    select * from {{ ref('stg_flyer_app__actions') }}
-
-),
-
-flyers as (
-
-    select * from {{ ref('int_flyer_merchant_flyers') }}
+    select * from {{ ref('int_flyer_actions') }}
 
 ),
 
@@ -53,7 +44,7 @@ readers as (
 
 ),
 
--- An item belongs to the date of the view that it was opened in.
+-- An item counts on the start date of the view in which it was opened.
 flyer_days as (
 
     select
@@ -63,7 +54,7 @@ flyer_days as (
         count(flyer_events.view_secs) as measured_views,
         sum(flyer_events.view_secs) as view_secs,
         count(case when actions.counts_as = 'item' then 1 end) as items_opened,
-        count(case when flyer_events.view_went_to_other_merchant then 1 end)
+        count(case when flyer_events.went_to_other_merchant then 1 end)
             as views_to_other_merchants
     from flyer_events
     inner join actions on flyer_events.action_key = actions.action_key
@@ -71,8 +62,8 @@ flyer_days as (
 
 ),
 
--- The median is worked out from places: as a function it can stand beside no
--- other figure on Redshift, and is no decimal on DuckDB.
+-- The median comes from row numbers: Redshift allows no other aggregate beside
+-- its median function, and DuckDB's returns no decimal.
 views_by_length as (
 
     select
@@ -88,7 +79,7 @@ views_by_length as (
 
 ),
 
--- One place in the middle, or two.
+-- The one view in the middle, or the two.
 middles as (
 
     select
@@ -110,8 +101,8 @@ middles as (
 
 select
     ---------- keys
-    flyers.merchant_id,
-    flyers.flyer_id,
+    actions.merchant_id,
+    actions.flyer_id,
     flyer_days.flyer_key,
     flyer_days.date,
 
@@ -132,7 +123,7 @@ inner join readers
     on
         flyer_days.flyer_key = readers.flyer_key
         and flyer_days.date = readers.date
-inner join flyers on flyer_days.flyer_key = flyers.flyer_key
+inner join actions on flyer_days.flyer_key = actions.action_key
 left join middles
     on
         flyer_days.flyer_key = middles.flyer_key

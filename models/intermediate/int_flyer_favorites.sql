@@ -1,22 +1,21 @@
 {{ config(
-    incremental_strategy='append',
-    pre_hook="{{ forget_rows(is_in_days(ref('int_flyer_days_touched'))) }}",
+    incremental_strategy='replace_days',
+    unique_key=['user_key', 'date'],
 ) }}
+{%- set days = ref('int_flyer_days_to_rebuild') %}
 
 with
 
 events as (
 
     select * from {{ ref('stg_flyer_app__events_keyed') }}
-    {%- if is_incremental() %}
-        where {{ is_in_days(ref('int_flyer_days_touched')) }}
-    {%- endif %}
+    where {{ is_listed(days, is_incremental(), recomputed=true) }}
 
 ),
 
 favorite_actions as (
 
-    select * from {{ ref('stg_flyer_app__actions') }}
+    select * from {{ ref('int_flyer_actions') }}
     where counts_as = 'favorite'
 
 )

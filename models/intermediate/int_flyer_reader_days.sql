@@ -1,16 +1,25 @@
 {{ config(
-    incremental_strategy='append',
-    pre_hook="{{ forget_rows(is_in_days(ref('int_flyer_days_affected'))) }}",
+    incremental_strategy='replace_days',
+    unique_key=['user_key', 'date'],
 ) }}
+{%- set is_increment = is_incremental() -%}
+{%- set days = ref('int_flyer_days_to_aggregate') %}
 
 {#
-    A gap counts on the date of its event, a view on the one on which it began: mostly the same, so that one row serves
-    for both. Where it is another one, a second row does.
+    Gaps count on their event's date, views on their start date. These rarely differ: where they do, an event gives two
+    rows to add up.
 #}
 
 with
 
-events_on_their_dates as (
+flyer_events as (
+
+    select * from {{ ref('int_flyer_events_in_views') }}
+    where {{ is_listed(days, is_increment, columns=['date']) }}
+
+),
+
+measured_on_event_dates as (
 
     select
         user_key,
@@ -19,16 +28,12 @@ events_on_their_dates as (
         gap_secs,
         case when view_date = date then view_secs end as view_secs,
         case when view_date = date then view_end_reason end as view_end_reason
-    from {{ ref('int_flyer_events_sequenced') }}
-    where
-        (gap_secs is not null or view_date = date)
-        {%- if is_incremental() %}
-            and {{ is_in_days(ref('int_flyer_days_affected')) }}
-        {%- endif %}
+    from flyer_events
+    where gap_secs is not null or view_date = date
 
 ),
 
-events_on_earlier_dates as (
+measured_on_start_dates as (
 
     select
         user_key,
@@ -37,21 +42,16 @@ events_on_earlier_dates as (
         cast(null as decimal(18, 6)) as gap_secs,
         view_secs,
         view_end_reason
-    from {{ ref('int_flyer_events_sequenced') }}
-    where
-        view_date < date
-        and view_end_reason is not null
-        {%- if is_incremental() %}
-            and {{ is_in_days(ref('int_flyer_days_affected'), 'view_date') }}
-        {%- endif %}
+    from flyer_events
+    where view_date <> date
 
 ),
 
 measurements as (
 
-    select * from events_on_their_dates
+    select * from measured_on_event_dates
     union all
-    select * from events_on_earlier_dates
+    select * from measured_on_start_dates
 
 )
 
@@ -70,5 +70,6 @@ select
     count(view_secs) as measured_views,
     count(view_end_reason) as views
 from measurements
+where {{ is_listed(days, is_increment, recomputed=true) }}
 group by user_key, flyer_key, date
 {{ clustered_by('date') }}

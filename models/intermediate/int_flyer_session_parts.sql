@@ -1,64 +1,53 @@
 {{ config(
-    incremental_strategy='replace_user_days',
-    pre_hook="{{ forget_recomputed_dates() }}",
+    incremental_strategy='replace_days',
+    unique_key=['user_key', 'date'],
 ) }}
+{%- set is_increment = is_incremental() -%}
+{%- set days = ref('int_flyer_days_to_rebuild') -%}
 
 {#
-    Events less than the timeout apart share a session, so those within one stretch of time as long as the timeout do.
-    Adding up the events of a stretch first leaves few rows to put in order, and few in the longest of sessions.
-
-    An increment makes the touched days of a user again; when the session began that comes over midnight is known from
-    the rows that stay.
+    Events less than the timeout apart share a session, so all events in a slot of time as long as the timeout do. Adding
+    up slots first leaves few rows to put in order, even in the longest session.
 #}
-{%- set days_touched = ref('int_flyer_days_touched') -%}
-{%- set timeline = 'order by started_at' -%}
+{%- set timeline = 'partition by user_key order by started_at' -%}
 {%- set timeout_micros = var('inactivity_timeout_secs') ~ '000000' -%}
 {%- set micros =
-    datediff("cast('1970-01-01' as timestamp)", 'event_at', 'microsecond') -%}
+    datediff("cast('1900-01-01' as timestamp)", 'events.event_at', 'microsecond') -%}
+{%- set continues_session =
+    datediff('previous_ended_at', 'started_at', 'microsecond') ~ ' < ' ~ timeout_micros %}
 
 with
-{% if is_incremental() %}
-    {{ user_days_to_make(days_touched, 'session_started_at') }}
-{% endif %}
-actions as (
-
-    select * from {{ ref('stg_flyer_app__actions') }}
-
-),
 
 events as (
 
-    select
-        *,
-        {{ micros }} as micros
-    from {{ ref('stg_flyer_app__events_keyed') }}
-    {%- if is_incremental() %}
-        where {{ is_in_days('days_read where is_touched = 1') }}
-    {%- endif %}
+    select * from {{ ref('stg_flyer_app__events_keyed') }}
+    where {{ is_listed(days, is_increment) }}
 
 ),
 
--- mod() twice, as the first is negative before 1970.
-events_in_stretches as (
+actions as (
+
+    select * from {{ ref('int_flyer_actions') }}
+
+),
+
+events_with_slots as (
 
     select
         events.user_key,
         events.date,
         events.event_at,
+        {{ micros }} - mod({{ micros }}, {{ timeout_micros }}) as slot,
         case when actions.flyer_key is not null then 1 else 0 end
             as shows_flyer,
         case when actions.role <> 'neutral' then events.event_at end
-            as screen_at,
-        events.micros - mod(
-            mod(events.micros, {{ timeout_micros }}) + {{ timeout_micros }},
-            {{ timeout_micros }}
-        ) as stretch
+            as screen_at
     from events
     inner join actions on events.action_key = actions.action_key
 
 ),
 
-stretches as (
+slots as (
 
     select
         user_key,
@@ -67,101 +56,80 @@ stretches as (
         max(event_at) as ended_at,
         count(*) as events,
         sum(shows_flyer) as flyer_events,
-        max(screen_at) as last_screen_at,
-        {%- if is_incremental() %}
-            1 as is_touched,
-        {%- endif %}
-        cast(null as timestamp) as session_started_at
-    from events_in_stretches
-    group by user_key, date, stretch
-    {%- if is_incremental() %}
-
-        union all
-
-        select
-            user_key,
-            date,
-            started_at,
-            ended_at,
-            events,
-            flyer_events,
-            last_screen_at,
-            0 as is_touched,
-            session_started_at
-        from {{ this }}
-        where {{ is_in_days('days_read where is_touched = 0') }}
-    {%- endif %}
+        max(screen_at) as last_screen_at
+    from events_with_slots
+    group by user_key, date, slot
 
 ),
 
-stretches_with_previous as (
+-- The latest end, since slots of two dates overlap where clocks are set back
+-- over midnight.
+slots_with_previous as (
 
     select
         *,
-        lag(ended_at) over (
-            partition by user_key
+        lag(date) over ({{ timeline }}) as previous_date,
+        max(ended_at) over (
             {{ timeline }}
+            rows between unbounded preceding and 1 preceding
         ) as previous_ended_at
-    from stretches
+    from slots
 
 ),
 
-stretches_with_distances as (
-
-    select
-        *,
-        {{ datediff('previous_ended_at', 'started_at', 'microsecond') }}
-            as micros_since_stretch
-    from stretches_with_previous
-
-),
-
-starts as (
+-- A session that spans midnight has one part per date. A slot that does not
+-- continue a part starts one, which is carried if its session began before.
+part_starts as (
 
     select
         *,
         case
-            when session_started_at is not null then session_started_at
-            when micros_since_stretch < {{ timeout_micros }} then null
+            when {{ continues_session }} and previous_date = date then null
             else started_at
-        end as start_at
-    from stretches_with_distances
+        end as start_at,
+        coalesce({{ continues_session }} and previous_date <> date, false)
+            as is_carried
+    from slots_with_previous
 
 ),
 
--- A stretch that starts no session belongs to the last one that was started.
-stretches_with_sessions as (
+slots_in_parts as (
 
     select
         *,
         max(start_at) over (
-            partition by user_key
             {{ timeline }}
             rows between unbounded preceding and current row
-        ) as latest_start_at
-    from starts
+        ) as part_started_at,
+        lead(is_carried) over ({{ timeline }}) as next_is_carried
+    from part_starts
+
+),
+
+session_parts as (
+
+    select
+        ---------- keys
+        user_key,
+
+        ---------- time
+        part_started_at as started_at,
+        max(ended_at) as ended_at,
+        date,
+        max(last_screen_at) as last_screen_at,
+
+        ---------- midnight
+        max(case when is_carried then 1 else 0 end) = 1 as is_carried,
+        max(case when next_is_carried then 1 else 0 end) = 1 as goes_on,
+
+        ---------- measures
+        cast(sum(events) as bigint) as events,
+        cast(sum(flyer_events) as bigint) as flyer_events
+    from slots_in_parts
+    group by user_key, date, part_started_at
 
 )
 
-select
-    ---------- keys
-    user_key,
-
-    ---------- time
-    started_at,
-    ended_at,
-    date,
-    last_screen_at,
-
-    ---------- session
-    latest_start_at as session_started_at,
-    {{ local_date('latest_start_at') }} as session_date,
-
-    ---------- measures
-    events,
-    cast(flyer_events as bigint) as flyer_events
-from stretches_with_sessions
-{% if is_incremental() -%}
-    where is_touched = 1
-{%- endif %}
+select * from session_parts
+where {{ is_listed(days, is_increment, recomputed=true) }}
 {{ clustered_by('date') }}

@@ -1,34 +1,37 @@
 {{ config(materialized='view') }}
 
 {#
-    Nearly every event of a flyer is a view of its own, so a table of views would be one of events again, to be written
-    and kept up to date. What marts need of a view its last event knows.
+    Nearly every event starts a view of its own, so a table of views would repeat the events. Marts read what they need
+    from the last event of each view.
 #}
 
 with
 
 flyer_events as (
 
-    select * from {{ ref('int_flyer_events_sequenced') }}
+    select * from {{ ref('int_flyer_events_in_views') }}
 
 ),
 
 users as (
 
-    select * from {{ ref('stg_flyer_app__users') }}
+    select * from {{ ref('int_flyer_users') }}
 
 ),
 
 actions as (
 
-    select * from {{ ref('stg_flyer_app__actions') }}
+    select * from {{ ref('int_flyer_actions') }}
 
 ),
 
-item_actions as (
+flyer_events_with_items as (
 
-    select action_key from actions
-    where counts_as = 'item'
+    select
+        flyer_events.*,
+        case when actions.counts_as = 'item' then 1 else 0 end as is_item
+    from flyer_events
+    inner join actions on flyer_events.action_key = actions.action_key
 
 ),
 
@@ -42,17 +45,12 @@ views as (
         view_date,
         max(event_at) as last_event_at,
         count(*) as events,
-        sum(
-            case
-                when action_key in (select action_key from item_actions) then 1
-                else 0
-            end
-        ) as items_opened,
+        sum(is_item) as items_opened,
         cast(max(view_secs) as decimal(18, 6)) as view_secs,
         max(view_end_reason) as end_reason,
-        max(case when view_went_to_other_merchant then 1 else 0 end)
+        max(case when went_to_other_merchant then 1 else 0 end)
             as went_to_other_merchant
-    from flyer_events
+    from flyer_events_with_items
     group by user_key, view_started_at, view_action_key, view_date
 
 ),

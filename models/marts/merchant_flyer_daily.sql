@@ -1,11 +1,10 @@
-{{ config(
-    incremental_strategy='append',
-    pre_hook="{{ forget_rows(is_on_dates(ref('int_flyer_days_affected'))) }}",
-) }}
+{{ config(incremental_strategy='replace_days', unique_key=['date']) }}
+{%- set is_increment = is_incremental() -%}
+{%- set days = ref('int_flyer_days_to_aggregate') %}
 
 {#
-    What a merchant may see. Every figure of a cell is left out when too few readers stand behind it; a total over what
-    is left holds nothing of what was left out.
+    What a merchant may see. Every figure based on too few readers is left out, so a total over the rows that are shown
+    contains nothing of those that are not.
 #}
 
 with
@@ -13,18 +12,14 @@ with
 flyer_days as (
 
     select * from {{ ref('int_flyer_daily') }}
-    {%- if is_incremental() %}
-        where {{ is_on_dates(ref('int_flyer_days_affected')) }}
-    {%- endif %}
+    where {{ is_listed(days, is_increment, columns=['date'], recomputed=true) }}
 
 ),
 
 favorites as (
 
     select * from {{ ref('int_flyer_favorites') }}
-    {%- if is_incremental() %}
-        where {{ is_on_dates(ref('int_flyer_days_affected')) }}
-    {%- endif %}
+    where {{ is_listed(days, is_increment, columns=['date'], recomputed=true) }}
 
 ),
 

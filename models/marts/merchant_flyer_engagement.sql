@@ -1,18 +1,17 @@
 {{ config(
-    incremental_strategy='append',
-    pre_hook="{{ forget_rows(is_in_days(ref('int_flyer_days_affected'), user='user_id')) }}",
+    incremental_strategy='replace_days',
+    unique_key=['user_id', 'date'],
 ) }}
+{%- set days = ref('int_flyer_days_to_aggregate') %}
 
-{# Rows stay in the order of reader_days, by date: to sort them again with their texts would take as long as the rest. #}
+{# Rows keep the order of reader_days, by date: sorting them again with their texts takes as long as all the rest. #}
 
 with
 
 reader_days as (
 
     select * from {{ ref('int_flyer_reader_days') }}
-    {%- if is_incremental() %}
-        where {{ is_in_days(ref('int_flyer_days_affected')) }}
-    {%- endif %}
+    where {{ is_listed(days, is_incremental(), recomputed=true) }}
 
 ),
 
@@ -24,7 +23,7 @@ users as (
 
 flyers as (
 
-    select * from {{ ref('int_flyer_merchant_flyers') }}
+    select * from {{ ref('int_flyer_actions') }}
 
 )
 
@@ -49,4 +48,4 @@ select
     reader_days.views
 from reader_days
 inner join users on reader_days.user_key = users.user_key
-inner join flyers on reader_days.flyer_key = flyers.flyer_key
+inner join flyers on reader_days.flyer_key = flyers.action_key

@@ -1,33 +1,25 @@
-{{ config(
-    incremental_strategy='append',
-    pre_hook="{{ forget_rows(is_on_dates(ref('int_flyer_days_affected'))) }}",
-) }}
+{{ config(incremental_strategy='replace_days', unique_key=['date']) }}
+{%- set is_increment = is_incremental() -%}
+{%- set days = ref('int_flyer_days_to_aggregate') %}
 
 {#
-    When a merchant's flyers are read, from the flyers and dates alone that merchant_flyer_daily shows. Hours with too few
-    readers go together under no hour, and with them the hour with the fewest readers of those left: so a difference to
-    the day's total is always of enough readers.
+    When a merchant's flyers are read, over the flyers and dates that merchant_flyer_daily shows. Hours with too few
+    readers are combined without an hour, together with the shown hour that has the fewest readers. So the difference
+    from the day's total never belongs to few readers.
 #}
 
 with
 
-flyer_days as (
-
-    select * from {{ ref('int_flyer_daily') }}
-    {%- if is_incremental() %}
-        where {{ is_on_dates(ref('int_flyer_days_affected')) }}
-    {%- endif %}
-
-),
-
 shown_flyer_days as (
 
-    select * from flyer_days
-    where readers >= {{ var('min_readers') }}
+    select * from {{ ref('int_flyer_daily') }}
+    where
+        readers >= {{ var('min_readers') }}
+        and {{ is_listed(days, is_increment, columns=['date'], recomputed=true) }}
 
 ),
 
--- The last event of a view knows it.
+-- The last event of a view stands for the view.
 flyer_views as (
 
     select
@@ -35,16 +27,16 @@ flyer_views as (
         flyer_key,
         view_date as date,
         extract(hour from {{ local_time('view_started_at') }}) as hour
-    from {{ ref('int_flyer_events_sequenced') }}
+    from {{ ref('int_flyer_events_in_views') }}
     where
         view_end_reason is not null
-        {%- if is_incremental() %}
-            and {{ is_on_dates(ref('int_flyer_days_affected'), 'view_date') }}
-        {%- endif %}
+        and {{ is_listed(days, is_increment, columns=['date']) }}
+        and {{ is_listed(days, is_increment, columns=['view_date'], recomputed=true) }}
 
 ),
 
--- In two steps, as different readers of many hours are dear to count at once.
+-- `count(distinct)` over many hours is expensive, so views are first reduced to
+-- one row per reader and hour.
 reader_hours as (
 
     select
@@ -73,25 +65,23 @@ hours as (
         date,
         hour,
         count(*) as readers,
-        sum(views) as views
+        sum(views) as views,
+        count(*) >= {{ var('min_readers') }} as has_readers
     from reader_hours
     group by merchant_id, date, hour
 
 ),
 
--- readers first, then the hour: one number to find the smallest by
+-- Of two hours with equally few readers, the earlier one: compared as
+-- readers * 100 + hour.
 merchant_days as (
 
     select
         merchant_id,
         date,
-        min(readers) as fewest_readers,
-        min(
-            case
-                when readers >= {{ var('min_readers') }}
-                    then 100 * readers + hour
-            end
-        ) as smallest_hour
+        min(case when has_readers then 100 * readers + hour end)
+            as fewest_readers_and_hour,
+        count(case when not has_readers then 1 end) as hidden_hours
     from hours
     group by merchant_id, date
 
@@ -102,17 +92,18 @@ hours_to_show as (
     select
         hours.merchant_id,
         hours.date,
-        hours.views,
         case
-            when hours.readers < {{ var('min_readers') }} then null
             when
-                merchant_days.fewest_readers < {{ var('min_readers') }}
-                and merchant_days.smallest_hour
-                = 100 * hours.readers + hours.hour
-                then null
-            else hours.hour
+                hours.has_readers
+                and (
+                    merchant_days.hidden_hours = 0
+                    or 100 * hours.readers + hours.hour
+                    > merchant_days.fewest_readers_and_hour
+                )
+                then hours.hour
         end as hour,
-        hours.readers
+        hours.readers,
+        hours.views
     from hours
     inner join merchant_days
         on

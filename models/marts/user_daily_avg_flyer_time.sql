@@ -1,31 +1,29 @@
 {{ config(
-    incremental_strategy='append',
-    pre_hook="{{ forget_rows(is_in_days(ref('int_flyer_days_affected'), user='user_id')) }}",
+    incremental_strategy='replace_days',
+    unique_key=['user_id', 'date'],
 ) }}
+{%- set is_increment = is_incremental() -%}
+{%- set days = ref('int_flyer_days_to_aggregate') %}
 
 with
 
 reader_days as (
 
     select * from {{ ref('int_flyer_reader_days') }}
-    {%- if is_incremental() %}
-        where {{ is_in_days(ref('int_flyer_days_affected')) }}
-    {%- endif %}
+    where {{ is_listed(days, is_increment, recomputed=true) }}
 
 ),
 
 flyer_sessions as (
 
     select * from {{ ref('int_flyer_sessions') }}
-    {%- if is_incremental() %}
-        where {{ is_in_days(ref('int_flyer_days_affected')) }}
-    {%- endif %}
+    where {{ is_listed(days, is_increment, recomputed=true) }}
 
 ),
 
 flyers as (
 
-    select * from {{ ref('int_flyer_merchant_flyers') }}
+    select * from {{ ref('int_flyer_actions') }}
 
 ),
 
@@ -49,7 +47,7 @@ user_days as (
         count(distinct case when reader_days.views > 0 then flyers.flyer_id end)
             as flyers
     from reader_days
-    inner join flyers on reader_days.flyer_key = flyers.flyer_key
+    inner join flyers on reader_days.flyer_key = flyers.action_key
     group by reader_days.user_key, reader_days.date
 
 ),

@@ -1,8 +1,8 @@
 {{ config(materialized='view') }}
 
 {#
-    One row per raw row, cleaned and judged, none dropped. Outside of staging raw events are read through
-    stg_flyer_app__events_keyed (the usable ones, each once) or stg_flyer_app__rejected (the others).
+    One row per raw row, none dropped: cleaned, and with a reason where it is rejected. Other models read raw events
+    through stg_flyer_app__events_keyed (usable, each once) or stg_flyer_app__rejected.
 #}
 
 {%- set first_instant = "cast('" ~ var('earliest_event_date') ~ "' as timestamp)" -%}
@@ -38,8 +38,8 @@ event_types as (
 
 ),
 
--- The sample serves only while nothing is loaded.
-{#- The source stands here once more, as a CTE read twice would be kept in memory whole. #}
+-- The sample is read only while nothing is loaded.
+{#- `exists` names the source and not the CTE, which DuckDB would materialize if it were read twice. #}
 raw_events as (
 
     select
@@ -90,8 +90,8 @@ cleaned_with_roles as (
 
 ),
 
--- One reason a row, the first that applies.
-judged as (
+-- One reason per row: the first that applies.
+events_with_reasons as (
 
     select
         *,
@@ -138,4 +138,4 @@ select
     _source_file,
     _source_row,
     _loaded_at
-from judged
+from events_with_reasons

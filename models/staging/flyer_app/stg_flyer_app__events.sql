@@ -29,8 +29,6 @@ select
     ---------- keys
     events.user_key,
     events.action_key,
-    actions.flyer_key,
-    actions.merchant_key,
 
     ---------- event
     actions.event,

@@ -1,14 +1,14 @@
 {{ config(
-    incremental_strategy='delete+insert',
-    unique_key=['user_key', 'event_at'],
-    pre_hook="{{ forget_recomputed_dates() }}",
+    incremental_strategy='replace_days',
+    unique_key=['date', 'user_key', 'event_at'],
 ) }}
+{%- set is_increment = is_incremental() %}
 
 {#
-    Numbers stand for users and for what they do, so that a row takes some twenty bytes in place of two hundred: to find
-    repeats, to sort and to write texts would take most of a build.
+    Integer keys replace the user id and the (event, flyer, merchant) texts: 20 bytes a row instead of 200.
 
-    An increment reads the rows of new loads, and replaces all events of the instants that they name.
+    An increment reads the rows of new loads and replaces all events at their instants, so that a repeat is found
+    whenever it arrives.
 #}
 
 with
@@ -18,20 +18,10 @@ usable_events as (
     select * from {{ ref('base_flyer_app__events') }}
     where
         rejection_reason is null
-        {%- if is_incremental() %}
+        {%- if is_increment %}
             and (
-                _loaded_at > {{ processed_to('_loaded_at') }}
-                {%- if dates_to_recompute() %}
-                    -- no event is loaded before it happens, but for the skew
-                    or (
-                        {{ is_to_recompute(local_date('event_at')) }}
-                        and _loaded_at > {{ dateadd(
-                            'day', -3,
-                            "cast('" ~ dates_to_recompute()[0]
-                            ~ "' as timestamp)"
-                        ) }}
-                    )
-                {%- endif %}
+                _loaded_at > {{ own_watermark() }}
+                or {{ is_raw_row_to_recompute('event_at', '_loaded_at') }}
             )
         {%- endif %}
 
@@ -52,10 +42,12 @@ actions as (
 new_deliveries as (
 
     select
-        {{ key_or_stop('users.user_key', 'events.user_id') }} as user_key,
-        {{ key_or_stop('actions.action_key', 'events.event') }} as action_key,
+        {{ require_key('users.user_key', 'events.user_id') }} as user_key,
+        {{ require_key('actions.action_key', 'events.event') }} as action_key,
         events.event_at,
+        {{ local_date('events.event_at') }} as date,
         events._source_row as source_row,
+        1 as deliveries,
         events._loaded_at
     from usable_events as events
     left join users on events.user_id = users.user_id
@@ -65,15 +57,8 @@ new_deliveries as (
 
 deliveries as (
 
-    select
-        user_key,
-        action_key,
-        event_at,
-        source_row,
-        1 as deliveries,
-        _loaded_at
-    from new_deliveries
-    {%- if is_incremental() %}
+    select * from new_deliveries
+    {%- if is_increment %}
 
         union all
 
@@ -81,35 +66,38 @@ deliveries as (
             user_key,
             action_key,
             event_at,
+            date,
             source_row,
             deliveries,
             _loaded_at
         from {{ this }}
         where
-            (user_key, event_at) in (
+            date in (select date from new_deliveries)
+            and (user_key, event_at) in (
                 select
                     user_key,
                     event_at
                 from new_deliveries
             )
+            and not {{ is_date_to_recompute('date') }}
     {%- endif %}
 
 ),
 
 -- Deliveries are at least once: the same instant, user, event, flyer and
--- merchant is one event, standing where it was first delivered in its file.
+-- merchant is one event. Its position is the first one that a file gave it.
 events_once as (
 
     select
         user_key,
         action_key,
         event_at,
+        date,
         min(source_row) as source_row,
-        {{ 'sum(deliveries)' if is_incremental() else 'count(*)' }}
-            as deliveries,
+        sum(deliveries) as deliveries,
         max(_loaded_at) as _loaded_at
     from deliveries
-    group by user_key, action_key, event_at
+    group by user_key, action_key, event_at, date
 
 )
 
@@ -120,7 +108,7 @@ select
 
     ---------- time
     event_at,
-    {{ local_date('event_at') }} as date,
+    date,
 
     ---------- delivery
     source_row,

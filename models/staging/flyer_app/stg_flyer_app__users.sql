@@ -1,21 +1,22 @@
 {{ config(incremental_strategy='append') }}
+{%- set is_increment = is_incremental() %}
 
 {#
-    Loads have an order, and so have the users of one load: a full refresh gives everybody the number that increments
+    Keys follow the order of loads and, within a load, of ids: a full refresh gives every user the key that increments
     gave.
 #}
 
 with
 
--- Grouped as they came, so that each is cleaned once, not in each row.
+-- Grouped as delivered, so that each spelling is cleaned once, not each row.
 spellings as (
 
     select
         raw_user_id,
         min(_loaded_at) as _loaded_at
     from {{ ref('base_flyer_app__events') }}
-    {%- if is_incremental() %}
-        where _loaded_at > {{ processed_to('_loaded_at') }}
+    {%- if is_increment %}
+        where _loaded_at > {{ own_watermark() }}
     {%- endif %}
     group by raw_user_id
 
@@ -36,26 +37,26 @@ users_delivered as (
         user_id,
         min(_loaded_at) as _loaded_at
     from spellings_cleaned
+    where length(user_id) <= {{ longest_id() }} -- and so is not null
     group by user_id
 
 ),
 
 new_users as (
 
-    select * from users_delivered
-    where
-        -- null is no user
-        length(user_id) <= {{ longest_id() }}
-        {%- if is_incremental() %}
-            and user_id not in (select user_id from {{ this }})
-        {%- endif %}
+    select delivered.*
+    from users_delivered as delivered
+    {%- if is_increment %}
+        left join {{ this }} as known on delivered.user_id = known.user_id
+        where known.user_key is null
+    {%- endif %}
 
 )
 
 select
     cast(
         row_number() over (order by _loaded_at, user_id)
-        {%- if is_incremental() %}
+        {%- if is_increment %}
             + (select coalesce(max(user_key), 0) from {{ this }})
         {%- endif %}
         as integer

@@ -1,0 +1,14 @@
+{#
+    What decides the rows beside the events, as a dictionary. Bump `layout` when tables built by an older version cannot be
+    updated incrementally.
+#}
+{%- macro build_settings() -%}
+    {%- set settings = {
+        'layout': 4,
+        'event_types': graph.nodes['seed.flyer_analytics.event_types'].checksum.checksum,
+    } -%}
+    {%- for name in settings_vars() -%}
+        {%- do settings.update({name: var(name) if var(name) is integer else var(name) | string}) -%}
+    {%- endfor -%}
+    {{ return(settings) }}
+{%- endmacro -%}

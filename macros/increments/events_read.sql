@@ -1,0 +1,7 @@
+{# Which events the models read: `loaded`, or this version of the sample. #}
+{%- macro events_read() -%}
+    {%- if run_query('select 1 from ' ~ adapter.quote('raw') ~ '.flyer_events limit 1').rows -%}
+        {{ return('loaded') }}
+    {%- endif -%}
+    {{ return('sample ' ~ graph.nodes['seed.flyer_analytics.sample_flyer_events'].checksum.checksum) }}
+{%- endmacro -%}

@@ -1,0 +1,138 @@
+{#
+    The days of users whose events an increment sequences again (is_recomputed), and the days that it only reads beside
+    them. Empty on a full build.
+
+    An event affects its user's other events at most `reach` away. Reach is measured between instants, not dates: a time
+    zone may skip a date, or set its clocks back over midnight.
+#}
+{%- set is_increment = not should_full_refresh() -%}
+{%- set reach_micros = reach_secs() ~ '000000' -%}
+{#- Events within reach are at most so many dates apart: one for the night, one for a skipped date, one for a long reach. #}
+{%- set most_dates = 2 + reach_secs() // (23 * 3600) %}
+
+with
+
+events as (
+
+    select * from {{ ref('stg_flyer_app__events_keyed') }}
+
+),
+
+new_days as (
+
+    select distinct
+        user_key,
+        date
+    from events
+    where
+        {% if is_increment -%}
+            _loaded_at > {{ complete_watermark() }}
+            or {{ is_date_to_recompute('date', most_dates) }}
+        {%- else -%}
+            false
+        {%- endif %}
+
+),
+
+-- Twice as far, since days beside those to rebuild are needed too.
+offsets as (
+
+    {% for days in range(-2 * most_dates, 2 * most_dates + 1) -%}
+        select {{ days }} as days
+        {{- '\n    union all\n    ' if not loop.last }}
+    {%- endfor %}
+
+),
+
+nearby_dates as (
+
+    select distinct
+        cast({{ dateadd('day', 'offsets.days', 'new_days.date') }} as date)
+            as date
+    from new_days
+    cross join offsets
+
+),
+
+user_days as (
+
+    select
+        user_key,
+        date,
+        min(event_at) as first_event_at,
+        max(event_at) as last_event_at
+    from events
+    where
+        date in (select date from nearby_dates)
+        and user_key in (select user_key from new_days)
+    group by user_key, date
+
+),
+
+user_days_with_nearby_dates as (
+
+    select
+        user_days.*,
+        cast({{ dateadd('day', 'offsets.days', 'user_days.date') }} as date)
+            as nearby_date
+    from user_days
+    cross join offsets
+
+),
+
+-- Each day with every day of the same user within reach, itself included.
+days_within_reach as (
+
+    select
+        user_days.user_key,
+        user_days.date,
+        other.date as date_within_reach
+    from user_days_with_nearby_dates as user_days
+    inner join user_days as other
+        on
+            user_days.user_key = other.user_key
+            and user_days.nearby_date = other.date
+    where
+        {{ datediff('user_days.last_event_at', 'other.first_event_at', 'microsecond') }}
+        < {{ reach_micros }}
+        and {{ datediff('other.last_event_at', 'user_days.first_event_at', 'microsecond') }}
+        < {{ reach_micros }}
+
+),
+
+days_to_rebuild as (
+
+    select distinct
+        days.user_key,
+        days.date_within_reach as date
+    from days_within_reach as days
+    inner join new_days
+        on days.user_key = new_days.user_key and days.date = new_days.date
+
+),
+
+days_to_read as (
+
+    select distinct
+        days.user_key,
+        days.date_within_reach as date
+    from days_within_reach as days
+    inner join days_to_rebuild
+        on
+            days.user_key = days_to_rebuild.user_key
+            and days.date = days_to_rebuild.date
+
+)
+
+select
+    ---------- keys
+    days_to_read.user_key,
+    days_to_read.date,
+
+    ---------- what an increment does with the day
+    days_to_rebuild.user_key is not null as is_recomputed
+from days_to_read
+left join days_to_rebuild
+    on
+        days_to_read.user_key = days_to_rebuild.user_key
+        and days_to_read.date = days_to_rebuild.date
