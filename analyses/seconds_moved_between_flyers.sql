@@ -1,10 +1,12 @@
--- How many seconds time spent credits to a flyer that was not on screen: it
--- gives the time between two flyer events to the flyer that is opened at the
--- end of it, though the one opened before was on screen.
+-- How many seconds time spent credits to a flyer that was not on screen. It
+-- credits the time between two flyer events to the flyer opened at its end,
+-- although the one opened before was on screen.
 --
--- opened_secs are what measure 1 credits to the flyer; shown_secs the same gaps
--- credited to the flyer before. Where one flyer gains another loses, so half of
--- all differences is what moves between flyers.
+-- opened_secs is what measure 1 credits to the flyer; shown_secs is the same
+-- time credited to the flyer opened before. Where one flyer gains, another
+-- loses, so half of all differences moves between flyers.
+{%- set timeline = 'partition by user_key order by event_at, source_row nulls last, tie_order' %}
+
 with
 
 flyer_events as (
@@ -13,35 +15,34 @@ flyer_events as (
         events.user_key,
         events.event_at,
         events.source_row,
-        events.gap_secs,
+        actions.tie_order,
         actions.flyer_id,
-        actions.merchant_id,
-        md5(
-            actions.event
-            || '|' || actions.flyer_id
-            || '|' || coalesce(actions.merchant_id, '')
-        ) as event_hash
-    from {{ ref('int_flyer_events_sequenced') }} as events
-    inner join {{ ref('stg_flyer_app__actions') }} as actions
+        actions.merchant_id
+    from {{ ref('stg_flyer_app__events_keyed') }} as events
+    inner join {{ ref('int_flyer_actions') }} as actions
         on events.action_key = actions.action_key
+    where actions.flyer_key is not null
+
+),
+
+flyer_events_with_previous as (
+
+    select
+        *,
+        lag(event_at) over ({{ timeline }}) as shown_at,
+        lag(flyer_id) over ({{ timeline }}) as shown_flyer_id,
+        lag(merchant_id) over ({{ timeline }}) as shown_merchant_id
+    from flyer_events
 
 ),
 
 gaps as (
 
     select
-        merchant_id,
-        flyer_id,
-        gap_secs,
-        lag(merchant_id) over (
-            partition by user_key
-            order by event_at, source_row nulls last, event_hash
-        ) as shown_merchant_id,
-        lag(flyer_id) over (
-            partition by user_key
-            order by event_at, source_row nulls last, event_hash
-        ) as shown_flyer_id
-    from flyer_events
+        *,
+        {{ datediff('shown_at', 'event_at', 'microsecond') }} * 0.000001
+            as gap_secs
+    from flyer_events_with_previous
 
 ),
 
@@ -53,7 +54,7 @@ credits as (
         gap_secs as opened_secs,
         0 as shown_secs
     from gaps
-    where gap_secs is not null
+    where gap_secs < {{ var('max_gap_secs') }}
 
     union all
 
@@ -63,7 +64,7 @@ credits as (
         0 as opened_secs,
         gap_secs as shown_secs
     from gaps
-    where gap_secs is not null
+    where gap_secs < {{ var('max_gap_secs') }}
 
 ),
 

@@ -1,25 +1,25 @@
--- What the two limits do to the figures of these events: each measure under
--- shorter and longer limits. The limit of time_spent is var max_gap_secs, that
--- of view_time is var inactivity_timeout_secs.
+-- Each measure under shorter and longer limits. The limit of time_spent is var
+-- max_gap_secs, that of view_time is var inactivity_timeout_secs.
 --
--- measured is the number of gaps or of screens that count, unmeasured those at
--- or over the limit. A screen is one flyer event with the time until the next
--- screen event; a flyer view adds up one or more of them.
+-- measured counts the gaps or screens within the limit, unmeasured the others. A
+-- screen is one flyer event with the time until the next screen event; a flyer
+-- view adds up one or more of them.
+{%- set timeline = 'event_at, source_row nulls last, tie_order' %}
+
 with
 
 events as (
 
     select
-        *,
-        case when role = 'shows_flyer' and flyer_id is not null then 1 else 0
-        end as shows_flyer,
-        md5(
-            event
-            || '|' || coalesce(flyer_id, '')
-            || '|' || coalesce(merchant_id, '')
-        ) as event_hash
-    from {{ ref('stg_flyer_app__events') }}
-    where role <> 'neutral'
+        events.user_key,
+        events.event_at,
+        events.source_row,
+        actions.tie_order,
+        case when actions.flyer_key is not null then 1 else 0 end as shows_flyer
+    from {{ ref('stg_flyer_app__events_keyed') }} as events
+    inner join {{ ref('int_flyer_actions') }} as actions
+        on events.action_key = actions.action_key
+    where actions.role <> 'neutral'
 
 ),
 
@@ -44,13 +44,13 @@ durations as (
     select
         shows_flyer,
         lag(event_at) over (
-            partition by user_id, shows_flyer
-            order by event_at, source_row nulls last, event_hash
+            partition by user_key, shows_flyer
+            order by {{ timeline }}
         ) as previous_flyer_event_at,
         event_at,
         lead(event_at) over (
-            partition by user_id
-            order by event_at, source_row nulls last, event_hash
+            partition by user_key
+            order by {{ timeline }}
         ) as next_screen_at
     from events
 

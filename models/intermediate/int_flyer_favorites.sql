@@ -1,8 +1,4 @@
-{{ config(
-    incremental_strategy='replace_days',
-    unique_key=['user_key', 'date'],
-) }}
-{%- set days = ref('int_flyer_days_to_rebuild') %}
+{% set days = ref('int_flyer_days_to_rebuild') %}
 
 with
 

@@ -1,8 +1,4 @@
-{{ config(
-    incremental_strategy='replace_days',
-    unique_key=['user_key', 'date'],
-) }}
-{%- set is_increment = is_incremental() -%}
+{% set is_increment = is_incremental() -%}
 {%- set days = ref('int_flyer_days_to_aggregate') %}
 
 {#

@@ -1,7 +1,4 @@
-{{ config(
-    incremental_strategy='replace_days',
-    unique_key=['user_id', 'date'],
-) }}
+{{ config(unique_key=['user_id', 'date'], dist='user_id') }}
 {%- set days = ref('int_flyer_days_to_aggregate') %}
 
 {# Rows keep the order of reader_days, by date: sorting them again with their texts takes as long as all the rest. #}

@@ -1,7 +1,4 @@
-{{ config(
-    incremental_strategy='replace_days',
-    unique_key=['user_id', 'date'],
-) }}
+{{ config(unique_key=['user_id', 'date'], dist='user_id', sort='date') }}
 {%- set is_increment = is_incremental() -%}
 {%- set days = ref('int_flyer_days_to_aggregate') %}
 

@@ -1,6 +1,6 @@
 {#
-    Rows in which a published average is not its total over its count. Both are rounded to cents, so they may differ by
-    one cent at most; where nothing was counted both are null, elsewhere neither is.
+    Rows in which an average is not its total divided by its count. Both are rounded to cents, so a difference of up to
+    one cent is allowed. Where the count is 0, both must be null; elsewhere neither.
 #}
 {% test average_is_total_by_count(model, average, total, count) %}
 

@@ -1,4 +1,4 @@
-{# Rows for which the expression does not hold; unknown counts as not holding. #}
+{# Rows for which the expression is false or null. #}
 {% test expression_is_true(model, expression, column_name=none) %}
 
     select *

@@ -1,4 +1,4 @@
-{# The two numbers of rows where they differ. #}
+{# The two row counts, if they differ. #}
 {% test row_count_equals(model, other) %}
 
     select

@@ -1,4 +1,4 @@
-{# Combinations that occur more than once; a null is a value like any other. #}
+{# Combinations that occur more than once. Nulls count as equal. #}
 {% test unique_combination_of_columns(model, columns) %}
 
     select

@@ -1,5 +1,5 @@
--- reader days add up what the last events say of their views; the same time is
--- on screen in the events one by one
+-- Reader days add up view_secs, which the last event of each view has. The same
+-- time is the sum of on_screen_secs over all events of the views.
 with
 
 flyer_events as (
@@ -10,7 +10,7 @@ flyer_events as (
         view_date as date,
         sum(on_screen_secs) as view_secs,
         count(distinct view_started_at) as fewest_views
-    from {{ ref('int_flyer_events_sequenced') }}
+    from {{ ref('int_flyer_events_in_views') }}
     group by user_key, flyer_key, view_date
 
 ),

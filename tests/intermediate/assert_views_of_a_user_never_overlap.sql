@@ -1,5 +1,5 @@
--- a user looks at one flyer at a time: no view starts while the one before it
--- is still on screen
+-- A user looks at one flyer at a time: no view starts while the previous one is
+-- still on screen.
 with
 
 views_with_next as (

@@ -1,5 +1,5 @@
--- summed over a user's day, the merchant mart holds what the user mart holds;
--- each of its rows may be off by half a cent of rounding
+-- Summed over a user's day, the merchant mart equals the user mart. Each of its
+-- rows may be off by half a cent of rounding.
 with
 
 user_days as (

@@ -1,5 +1,5 @@
--- raw rows = staged events + repeats + rejected rows, always; while nothing is
--- loaded, the sample's rows are the raw ones
+-- Raw rows = staged events + repeats + rejected rows, always. While nothing is
+-- loaded, the sample's rows are the raw rows.
 with
 
 loaded as (

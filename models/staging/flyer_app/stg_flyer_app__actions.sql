@@ -1,4 +1,4 @@
-{{ config(incremental_strategy='append') }}
+{{ config(dist='all', sort='action_key') }}
 {%- set is_increment = is_incremental() %}
 
 {#

@@ -1,4 +1,4 @@
-{{ config(incremental_strategy='append') }}
+{{ config(dist='even', sort='_loaded_at') }}
 
 -- Built after the usable events, so that it has seen every load that they have:
 -- depends_on: {{ ref('stg_flyer_app__events_keyed') }}

@@ -1,4 +1,4 @@
-{{ config(incremental_strategy='append') }}
+{{ config(sort='user_id') }}
 {%- set is_increment = is_incremental() %}
 
 {#
