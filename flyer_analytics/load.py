@@ -28,7 +28,6 @@ from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 from dbt_common.events.base_types import EventMsg
 
-EVENT_COLUMNS = ("timestamp", "user_id", "event", "flyer_id", "merchant_id")
 FORMAT = re.compile(r"[.](?:(csv|json|jsonl|ndjson)([.]gz)?|(parquet))$", re.IGNORECASE)
 TEXT = "varchar(65535)"
 # Types that a Parquet file may give a column, as DuckDB and as Redshift call them.
@@ -139,7 +138,7 @@ def split(url: str) -> tuple[str, str]:
     return parts.netloc, url.removeprefix(f"s3://{parts.netloc}").removeprefix("/")
 
 
-def columns_of(store: Store, file: File) -> Columns:
+def columns_of(store: Store, file: File, event_columns: list[str]) -> Columns:
     """Names and Redshift types of the columns of the table that the file is copied to.
 
     Raises LoadError where the file has not the columns of an event.
@@ -147,17 +146,17 @@ def columns_of(store: Store, file: File) -> Columns:
     if not file.size:
         raise LoadError(f"{file.url} is empty")
     if file.format == "json":
-        return tuple((name, TEXT) for name in EVENT_COLUMNS)
+        return tuple((name, TEXT) for name in event_columns)
     found = parquet_columns(store, file) if file.format == "parquet" else header_columns(store, file)
     names = [name for name, _ in found]
     has = ", ".join(names)[:200]
-    if missing := [name for name in EVENT_COLUMNS if name not in names]:
+    if missing := [name for name in event_columns if name not in names]:
         raise LoadError(f"{file.url} has no column {', '.join(missing)}; it has: {has}")
-    if any(names.count(name) > 1 for name in EVENT_COLUMNS):
+    if any(names.count(name) > 1 for name in event_columns):
         raise LoadError(f"{file.url} has two columns of one name; it has: {has}")
     # Only the columns of an event need their name.
     return tuple(
-        (name if name in EVENT_COLUMNS else f"ignored_{number}", kind) for number, (name, kind) in enumerate(found, 1)
+        (name if name in event_columns else f"ignored_{number}", kind) for number, (name, kind) in enumerate(found, 1)
     )
 
 
@@ -202,6 +201,8 @@ class Dbt:
         if not isinstance(parsed.result, Manifest):
             raise LoadError("\n".join(self.errors) or str(parsed.exception))
         self.runner = dbtRunner(manifest=parsed.result, callbacks=[self._hear])
+        columns = parsed.result.sources["source.flyer_analytics.raw.flyer_events"].columns
+        self.event_columns = [name for name in columns if not name.startswith("_")]
 
     def operation(self, operation: str, /, **arguments: Any) -> list[str]:
         """Run an operation and return what it logged. Raises LoadError with the message that it ended with."""
@@ -232,13 +233,15 @@ def new_files(files: list[File], dbt: Dbt, say: Callable[[str], None]) -> list[F
     return list(new.values())
 
 
-def copies_of(store: Store, files: Iterable[File], manifests: str) -> tuple[list[dict[str, Any]], list[str]]:
+def copies_of(
+    store: Store, files: Iterable[File], event_columns: list[str], manifests: str
+) -> tuple[list[dict[str, Any]], list[str]]:
     """One COPY for all files of one shape, whose manifests are written, and what is wrong with the other files."""
     shapes: dict[tuple[str | None, bool, Columns], list[File]] = defaultdict(list)
     problems = []
     for file in files:
         try:
-            shapes[file.format, file.is_gzipped, columns_of(store, file)].append(file)
+            shapes[file.format, file.is_gzipped, columns_of(store, file, event_columns)].append(file)
         except LoadError as problem:
             problems.append(str(problem))
     copies = []
@@ -279,7 +282,7 @@ def load(path: str, dbt: Dbt, manifests: str | None, say: Callable[[str], None] 
             " behind it) or .parquet"
         )
     new = new_files(files, dbt, say)
-    copies, problems = copies_of(store, new, manifests)
+    copies, problems = copies_of(store, new, dbt.event_columns, manifests)
     if copies:
         for message in dbt.operation("load_events", path=path, copies=copies):
             say(message)

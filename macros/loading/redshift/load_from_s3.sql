@@ -9,20 +9,19 @@
 
     They are one transaction.
 #}
-{%- macro redshift__load_events(path, copies) -%}
+{%- macro load_from_s3(path, copies) -%}
     {%- if copies is none -%}
         {{ exceptions.raise_compiler_error(
             "On Redshift S3 is listed first, which SQL cannot do: python -m flyer_analytics.load " ~ path
         ) }}
     {%- endif -%}
     {%- do create_raw_tables() -%}
-    {%- call statement(auto_begin=true) -%} {{ lock_loads_sql() }} {%- endcall -%}
+    {%- set loaded_at = begin_load() -%}
     {%- for file in loaded_files_among(copies | sum(attribute='files', start=[])) -%}
         {{ exceptions.raise_compiler_error(
             "Another load has meanwhile loaded " ~ file.file ~ "; nothing was loaded by this one. Run it again."
         ) }}
     {%- endfor -%}
-    {%- set loaded_at = run_query(next_load_sql()).columns[0].values() | first -%}
     {%- set total = namespace(rows=0, rejected=0) -%}
 
     {%- for copy in copies -%}
@@ -53,50 +52,6 @@
     ) -%}
 {%- endmacro -%}
 
-{# Tells, as JSON, which of the files are loaded: for the program that lists S3. #}
-{%- macro log_loaded_files(files) -%}
-    {%- do create_raw_tables() -%}
-    {%- do log(tojson(loaded_files_among(files)), info=true) -%}
-{%- endmacro -%}
-
-{# Those whose content is loaded, as `file`, with the name under which it is loaded, as `twin`. #}
-{%- macro loaded_files_among(files) -%}
-    {%- set twins = {} -%}
-    {%- for part in files | batch(1000) -%}
-        {%- for row in run_query(loaded_twins_sql(part | map(attribute='fingerprint'))).rows -%}
-            {%- do twins.update({row[0]: row[1]}) -%}
-        {%- endfor -%}
-    {%- endfor -%}
-    {%- set loaded = [] -%}
-    {%- for file in files if file.fingerprint in twins -%}
-        {%- do loaded.append({'file': file.file, 'twin': twins[file.fingerprint]}) -%}
-    {%- endfor -%}
-    {{ return(loaded) }}
-{%- endmacro -%}
-
-{%- macro loaded_twins_sql(fingerprints) -%}
-    select fingerprint, file from {{ adapter.quote('raw') }}.loaded_files
-    where fingerprint in (
-        {%- for fingerprint in fingerprints %}{{ sql_text(fingerprint) }}{{ ', ' if not loop.last }}{% endfor -%}
-    )
-{%- endmacro -%}
-
-{#
-    One load after the other, so that each one's instant is later and is seen later. In a new transaction, since one that
-    looked for tables before it had the lock would not see what the last load did.
-#}
-{%- macro lock_loads_sql() -%}
-    commit;
-    begin;
-    lock {{ adapter.quote('raw') }}.loaded_files
-{%- endmacro -%}
-
-{# The instant of this load, later than that of any load before: increments tell new rows by it. #}
-{%- macro next_load_sql() -%}
-    select cast(greatest(getdate(), {{ dateadd('microsecond', 1, 'max(_loaded_at)') }}) as varchar(30))
-    from {{ adapter.quote('raw') }}.loaded_files
-{%- endmacro -%}
-
 {%- macro copy_table_sql(copy) -%}
     create temporary table load_copy (
         {%- for name, type in copy.columns %}{{ adapter.quote(name) }} {{ type }}{{ ', ' if not loop.last }}{% endfor -%}
@@ -122,12 +77,6 @@
     manifest
     {{ 'maxerror 100000 compupdate off' if copy.format != 'parquet' }}
     statupdate off
-{%- endmacro -%}
-
-{# The role that COPY and UNLOAD take on, as they spell it: the cluster's default one, or that of the variable. #}
-{%- macro iam_role() -%}
-    {%- set role = env_var('FLYER_REDSHIFT_IAM_ROLE', 'default') -%}
-    {{ role if role == 'default' else sql_text(role) }}
 {%- endmacro -%}
 
 {# A row's place in its file is not known. A data frame's id of floating point, 2268.0, is the id 2268. #}

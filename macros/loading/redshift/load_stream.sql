@@ -12,8 +12,7 @@
         ) }}
     {%- endif -%}
     {%- do create_raw_tables() -%}
-    {%- call statement(auto_begin=true) -%} {{ lock_loads_sql() }} {%- endcall -%}
-    {%- set loaded_at = run_query(next_load_sql()).columns[0].values() | first -%}
+    {%- set loaded_at = begin_load() -%}
     {%- do run_query('drop table if exists load_messages') -%}
     {%- do run_query(new_messages_sql()) -%}
     {%- do run_query(insert_message_rows_sql(loaded_at)) -%}

@@ -23,23 +23,12 @@
         'has_unreadable_header': false,
         'fingerprint': load_result('scan').table.rows[0]['fingerprint'] | string,
         'texts': texts | join(', '),
+        'rows': numbered_parquet_rows(file),
     }) }}
 {%- endmacro -%}
 
-{%- macro insert_parquet_rows(file, scan) -%}
-    {%- set holds_nul -%} contains(concat({{ scan.texts }}), chr(0)) {%- endset -%}
-    {%- call statement(auto_begin=false) -%}
-        insert into raw.flyer_events
-        select {{ scan.texts }}, {{ sql_text(file) }}, row_number, {{ loaded_at() }}
-        from ({{ numbered_parquet_rows(file) }})
-        where not {{ holds_nul }}
-    {%- endcall -%}
-    {%- call statement(auto_begin=false) -%}
-        insert into raw.rejected_lines
-        select {{ sql_text(file) }}, row_number, concat_ws(',', {{ scan.texts }}), 'nul_byte', {{ loaded_at() }}
-        from ({{ numbered_parquet_rows(file) }})
-        where {{ holds_nul }}
-    {%- endcall -%}
+{%- macro numbered_parquet_rows(file) -%}
+    select *, row_number() over () as row_number from read_parquet({{ as_pattern(file) }}, hive_partitioning = false)
 {%- endmacro -%}
 
 {# A data frame turns whole-number ids into floating point where one is missing: 2268.0 is the id 2268. #}
@@ -49,8 +38,4 @@
     {%- else -%}
         cast("{{ column }}" as varchar)
     {%- endif -%}
-{%- endmacro -%}
-
-{%- macro numbered_parquet_rows(file) -%}
-    select *, row_number() over () as row_number from read_parquet({{ as_pattern(file) }}, hive_partitioning = false)
 {%- endmacro -%}

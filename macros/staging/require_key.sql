@@ -5,6 +5,6 @@
 {%- macro require_key(key, id) -%}
     case
         when {{ key }} is not null then {{ key }}
-        else cast({{ id }} || ' has no key yet: run all models, as dbt build does' as integer)
+        else cast({{ id }} || ' has no number yet: run all models, as in dbt build' as integer)
     end
 {%- endmacro -%}

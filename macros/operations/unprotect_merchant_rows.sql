@@ -1,0 +1,19 @@
+{# Undoes it: everybody with a right to the table reads all rows, and the merchants have none. #}
+{%- macro unprotect_merchant_rows(merchants) -%}
+    {%- do run_in_transaction(unprotect_merchant_rows_sql(merchants)) -%}
+    {%- do log("Role " ~ merchants ~ " reads nothing; raw.merchant_readers is left as it is", info=true) -%}
+{%- endmacro -%}
+
+{%- macro unprotect_merchant_rows_sql(merchants) -%}
+    {%- set statements = [] -%}
+    {%- for mart in merchant_marts() -%}
+        {%- do statements.extend([
+            'revoke ' ~ mart.select ~ ' on ' ~ mart.relation ~ ' from role ' ~ adapter.quote(merchants),
+            'alter table ' ~ mart.relation ~ ' row level security off',
+        ]) -%}
+    {%- endfor -%}
+    {{ return(statements + [
+        'drop rls policy if exists merchant_rows cascade',
+        'drop rls policy if exists every_row cascade',
+    ]) }}
+{%- endmacro -%}

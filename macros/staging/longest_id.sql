@@ -1,0 +1,4 @@
+{# Characters that an id may have. #}
+{%- macro longest_id() -%}
+    256
+{%- endmacro -%}
