@@ -2,7 +2,7 @@
     {{ return(adapter.dispatch('local_time')(instant)) }}
 {%- endmacro -%}
 
-{# By way of whole microseconds, which costs half of a second `at time zone`. #}
+{# Converting through microseconds takes half the time of another `at time zone`. #}
 {%- macro duckdb__local_time(instant) -%}
     make_timestamptz(epoch_us({{ instant }})) at time zone '{{ var("reporting_timezone") }}'
 {%- endmacro -%}

@@ -1,9 +1,8 @@
-{# A text without the blanks around it. #}
 {%- macro trimmed(text) -%}
     {{ return(adapter.dispatch('trimmed')(text)) }}
 {%- endmacro -%}
 
-{# To look for blanks costs a tenth of trimming, and few texts have any. #}
+{# Few texts have blanks, and looking for them costs a tenth of trimming. #}
 {%- macro duckdb__trimmed(text) -%}
     case
         when

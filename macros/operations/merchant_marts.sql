@@ -1,8 +1,6 @@
 {#
-    The marts that merchants may read, each as its relation and the right to select from it. These marts have no users,
-    and hide figures based on few readers.
-
-    The right names each column, since dbt revokes a right to a whole table that the table's own config does not grant.
+    These marts contain no users, and hide figures based on few readers. The privilege names each column, since dbt revokes
+    a privilege on a whole table that the table's own config does not grant.
 #}
 {%- macro merchant_marts() -%}
     {%- set marts = [] -%}

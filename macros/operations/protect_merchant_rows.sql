@@ -1,16 +1,6 @@
-{#
-    dbt run-operation protect_merchant_rows --args '{merchants: flyer_merchants, staff: [flyer_readers], builder: flyer_builder}'
-
-    Lets who has the role `merchants` read the rows of merchant_flyer_daily and merchant_hourly that raw.merchant_readers
-    gives them. `staff` are the roles that read all rows, `builder` is the one that builds, which
-    must see all rows or its deletes would miss some. Anybody else reads none.
-
-    Run it by a superuser or with the role sys:secadmin, once and after each full refresh: dbt puts a new table in place of
-    the old one, which has neither the policy nor the merchants' rights, so that merchants read nothing until then.
-#}
 {%- macro protect_merchant_rows(merchants, staff, builder) -%}
     {%- do run_in_transaction(protect_merchant_rows_sql(merchants, staff, builder)) -%}
-    {%- do log("Role " ~ merchants ~ " reads its own rows: see raw.merchant_readers for which these are", info=true) -%}
+    {%- do log("Members of role " ~ merchants ~ " can read the rows that raw.merchant_readers gives them", info=true) -%}
 {%- endmacro -%}
 
 {%- macro protect_merchant_rows_sql(merchants, staff, builder) -%}

@@ -1,6 +1,6 @@
 {%- macro run_in_transaction(statements) -%}
     {%- if target.type != 'redshift' -%}
-        {{ exceptions.raise_compiler_error("Rows are protected on Redshift; target " ~ target.name ~ " is " ~ target.type) }}
+        {{ exceptions.raise_compiler_error("Row-level security needs Redshift; target " ~ target.name ~ " is " ~ target.type) }}
     {%- endif -%}
     {%- for statement_sql in statements -%}
         {%- call statement(auto_begin=true) -%} {{ statement_sql }} {%- endcall -%}

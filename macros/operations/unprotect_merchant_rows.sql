@@ -1,7 +1,6 @@
-{# Undoes it: everybody with a right to the table reads all rows, and the merchants have none. #}
 {%- macro unprotect_merchant_rows(merchants) -%}
     {%- do run_in_transaction(unprotect_merchant_rows_sql(merchants)) -%}
-    {%- do log("Role " ~ merchants ~ " reads nothing; raw.merchant_readers is left as it is", info=true) -%}
+    {%- do log("Role " ~ merchants ~ " can no longer read the marts; raw.merchant_readers is unchanged", info=true) -%}
 {%- endmacro -%}
 
 {%- macro unprotect_merchant_rows_sql(merchants) -%}

@@ -1,7 +1,4 @@
-{#
-    A trimmed id, null where it is one of the spellings of a missing one that apps and exports use. Compared one by one:
-    DuckDB would make a join of a list.
-#}
+{# Compared one by one, since DuckDB would turn a list into a join. #}
 {%- macro id_or_null(text) -%}
     case
         when

@@ -1,10 +1,10 @@
 {#
-    The number that stands for an id. Where it has none the cast fails and says so, as the model that numbers ids has not
-    seen all loads: a row that was dropped instead would be missing for good.
+    Without a key the cast fails, and its message shows the text. A row dropped instead would be missing for good, since
+    later increments do not read its load again.
 #}
 {%- macro require_key(key, id) -%}
     case
         when {{ key }} is not null then {{ key }}
-        else cast({{ id }} || ' has no number yet: run all models, as in dbt build' as integer)
+        else cast({{ id }} || ' has no key yet: run all models, as dbt build does' as integer)
     end
 {%- endmacro -%}

@@ -1,4 +1,3 @@
-{# 'csv', 'json', 'parquet', or none where the name tells nothing. #}
 {%- macro format_of(file) -%}
     {%- set ending = modules.re.search('[.](csv|json|jsonl|ndjson|parquet)([.]gz)?$', file | lower) -%}
     {%- if not ending or (ending[1] == 'parquet' and ending[2]) -%}

@@ -1,4 +1,3 @@
-{# Second pass: every line that is not blank becomes a row of raw.flyer_events or of raw.rejected_lines. #}
 {%- macro insert_text_rows(file, scan) -%}
     {%- set is_csv = format_of(file) == 'csv' -%}
     {%- if scan.has_open_lines -%}
@@ -22,7 +21,7 @@
         where reason is null
     {%- endcall -%}
 
-    {#- most files have no bad line, and need not be read for them -#}
+    {#- most files have no bad lines and need not be read again for them -#}
     {%- if
         not scan.has_open_lines
         and not scan.has_unreadable_lines
@@ -52,7 +51,7 @@
     {%- endcall -%}
 {%- endmacro -%}
 
-{# The same lines with their numbers in the file, where the unreadable ones count too. #}
+{# The lines in valid UTF-8 with their numbers in the file, in which the other lines count too. #}
 {%- macro numbered_lines(scan) -%}
     select
         {%- if scan.has_unreadable_lines %}
@@ -67,7 +66,7 @@
         {%- endif %}
 {%- endmacro -%}
 
-{# line_number, record, fields, and the reason why it is no row, if it is none. #}
+{# line_number, record and fields; reason says why a record cannot be parsed, and is null otherwise. #}
 {%- macro csv_records(scan) -%}
     with
 
@@ -111,8 +110,9 @@
 {%- endmacro -%}
 
 {#
-    load_multiline_records: a line that leaves a quote open, joined with those up to the line that closes it. Only what
-    then reads as a whole record of lines that are none counts, so that a stray quote costs its own line and no other.
+    Creates load_multiline_records: each line that leaves a quote open, joined with the lines up to the one that closes it.
+    The result counts only if it is a complete record and no later line of it is one by itself, so that a stray quote
+    affects no line but its own.
 #}
 {%- macro join_multiline_records(scan) -%}
     {%- call statement(auto_begin=false) -%}
@@ -152,16 +152,16 @@
             where opens and last_line is not null
             group by first_line, last_line
             having
-                -- a line that is not UTF-8 is missing here
+                -- lines in invalid UTF-8 are missing here
                 count(*) = last_line - first_line + 1
-                -- a line that is a whole record is no part of another
+                -- a line that is a complete record is not part of another
                 and not bool_or(line_number > first_line and {{ is_whole_record('record', scan) }})
         ),
 
         whole as (
             select
                 *,
-                -- a span that begins where the one before it ends would use that line twice
+                -- a span that begins where the previous one ends would use that line twice
                 first_line = lag(last_line) over (order by first_line) as begins_inside
             from joined
             where {{ is_whole_record('record', scan) }}
@@ -172,10 +172,12 @@
     {%- endcall -%}
 {%- endmacro -%}
 
+{# SQL condition that a record has as many fields as the header. #}
 {%- macro is_whole_record(record, scan) -%}
     regexp_full_match(',' || {{ record }}, '({{ csv_field_pattern() }}){{ '{' ~ scan.columns | length ~ '}' }}')
 {%- endmacro -%}
 
+{# line_number and record; reason says why a record cannot be parsed, and is null otherwise. #}
 {%- macro json_records(scan) -%}
     select
         *,

@@ -1,7 +1,7 @@
 {%- macro load_local_files(path) -%}
     {%- if path is not string or not path | trim -%}
         {{ exceptions.raise_compiler_error(
-            "load_events needs a path, a text: --args '{path: \"events/*.csv\"}'; it got " ~ path | tojson
+            "load_events needs a path as text: --args '{path: \"events/*.csv\"}'; got " ~ path | tojson
         ) }}
     {%- endif -%}
     {%- do create_raw_tables() -%}
@@ -9,7 +9,7 @@
     {%- set problems = [] -%}
     {%- set total = namespace(files=0, rows=0, rejected=0) -%}
 
-    {#- begins a transaction, unless looking for the tables has begun one -#}
+    {#- begins the transaction, unless create_raw_tables began it -#}
     {%- call statement(auto_begin=true) -%}
         set variable loaded_at = greatest(
             now() at time zone 'UTC',
@@ -26,22 +26,23 @@
         {%- if scan.is_empty -%}
             {%- do problems.append(file ~ " is empty") -%}
         {%- elif scan.has_unreadable_header -%}
-            {%- do problems.append(file ~ " has no header line that is UTF-8 text") -%}
+            {%- do problems.append(file ~ " has no header line in valid UTF-8") -%}
         {%- elif not scan.columns -%}
             {%- do problems.append(file ~ " has no line that is a JSON object") -%}
         {%- elif missing -%}
             {%- do problems.append(
-                file ~ " has no column " ~ missing | join(', ') ~ "; it has: " ~ scan.columns | join(', ') | truncate(200, true)
+                file ~ " has no column " ~ missing | join(', ') ~ "; its columns are: "
+                ~ scan.columns | join(', ') | truncate(200, true)
             ) -%}
         {%- elif scan.columns | select('in', event_columns()) | list | length > event_columns() | length -%}
             {%- do problems.append(
-                file ~ " has two columns of one name; it has: " ~ scan.columns | join(', ') | truncate(200, true)
+                file ~ " has duplicate column names; its columns are: " ~ scan.columns | join(', ') | truncate(200, true)
             ) -%}
         {%- elif twin -%}
-            {%- do log(file ~ ": skipped, the same content is loaded as " ~ twin, info=true) -%}
+            {%- do log(file ~ ": skipped, its content is already loaded as " ~ twin, info=true) -%}
         {%- else -%}
             {%- if unknown -%}
-                {%- do log(file ~ ": ignores column " ~ unknown | join(', ') | truncate(200, true), info=true) -%}
+                {%- do log(file ~ ": ignored columns: " ~ unknown | join(', ') | truncate(200, true), info=true) -%}
             {%- endif -%}
             {%- if format_of(file) == 'parquet' -%}
                 {%- do insert_parquet_rows(file, scan) -%}
@@ -61,18 +62,18 @@
 
     {%- set outcome = "Loaded " ~ total.rows ~ " rows from " ~ total.files ~ " of " ~ files | length ~ " files" -%}
     {%- if total.rejected -%}
-        {%- set outcome = outcome ~ "; raw.rejected_lines keeps " ~ total.rejected ~ " lines that are no rows" -%}
+        {%- set outcome = outcome ~ "; " ~ total.rejected ~ " lines could not be parsed, see raw.rejected_lines" -%}
     {%- endif -%}
     {%- if problems -%}
         {{ exceptions.raise_compiler_error(outcome ~ ". Could not load:\n    " ~ problems | join("\n    ")) }}
     {%- endif -%}
     {%- do log(outcome, info=true) -%}
     {%- if not run_query('select 1 from raw.flyer_events limit 1').rows -%}
-        {%- do log("No event is loaded yet, so the models still read the sample", info=true) -%}
+        {%- do log("No events are loaded yet, so the models still read the sample", info=true) -%}
     {%- endif -%}
 {%- endmacro -%}
 
-{# The files that path names, in order: itself, what its pattern matches, or what the folder and those in it hold. #}
+{# The files that a path names, in order: the file itself, or those that match it as a pattern, or those in it as a folder. #}
 {%- macro files_to_load(path) -%}
     {%- call statement('found_files', fetch_result=true, auto_begin=false) -%}
         {%- set folder = as_pattern(path.rstrip('/')) %}
@@ -92,7 +93,7 @@
     {%- set found = load_result('found_files').table.columns[0].values() | list -%}
     {%- if not found -%}
         {{ exceptions.raise_compiler_error(
-            "Nothing to load at '" ~ path ~ "': no such file, no file that matches, no folder with files in it"
+            "Nothing to load at '" ~ path ~ "': no file with this name, no file that matches, no folder with files in it"
         ) }}
     {%- endif -%}
 
@@ -101,18 +102,19 @@
         {%- if format_of(file) -%}
             {%- do files.append(file) -%}
         {%- else -%}
-            {%- do log(file ~ ": left alone, its name tells no format", info=true) -%}
+            {%- do log(file ~ ": skipped, unknown file extension", info=true) -%}
         {%- endif -%}
     {%- endfor -%}
     {%- if not files -%}
         {{ exceptions.raise_compiler_error(
-            "Nothing to load at '" ~ path ~ "': a file's name must end in .csv, .json, .jsonl, .ndjson"
-            ~ " (each also with .gz behind it) or .parquet"
+            "Nothing to load at '" ~ path ~ "': file names must end in .csv, .json, .jsonl, .ndjson (each optionally"
+            ~ " followed by .gz) or .parquet"
         ) }}
     {%- endif -%}
     {{ return(files) }}
 {%- endmacro -%}
 
+{# The file that was loaded with this fingerprint, or none. #}
 {%- macro loaded_file_with(fingerprint) -%}
     {%- call statement('twin', fetch_result=true, auto_begin=false) -%}
         select file from raw.loaded_files where fingerprint = '{{ fingerprint }}'

@@ -27,11 +27,12 @@
     }) }}
 {%- endmacro -%}
 
+{# The file's rows with their numbers in the file. #}
 {%- macro numbered_parquet_rows(file) -%}
     select *, row_number() over () as row_number from read_parquet({{ as_pattern(file) }}, hive_partitioning = false)
 {%- endmacro -%}
 
-{# A data frame turns whole-number ids into floating point where one is missing: 2268.0 is the id 2268. #}
+{# A column as text. Data frames turn integer ids into floating point if one is missing: 2268.0 is the id 2268. #}
 {%- macro parquet_text(column, type) -%}
     {%- if type in ['DOUBLE', 'FLOAT'] -%}
         regexp_replace(cast("{{ column }}" as varchar), '[.]0$', '')

@@ -1,4 +1,3 @@
-{# Those whose content is loaded, as `file`, with the name under which it is loaded, as `twin`. #}
 {%- macro loaded_files_among(files) -%}
     {%- set twins = {} -%}
     {%- for part in files | batch(1000) -%}

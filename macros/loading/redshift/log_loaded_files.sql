@@ -1,4 +1,3 @@
-{# Tells, as JSON, which of the files are loaded: for the program that lists S3. #}
 {%- macro log_loaded_files(files) -%}
     {%- do create_raw_tables() -%}
     {%- do log(tojson(loaded_files_among(files)), info=true) -%}
