@@ -1,8 +1,8 @@
 """Load events from S3 into Redshift: ``python -m flyer_analytics.load s3://bucket/events/``.
 
-SQL cannot list S3, and COPY reads all of what it is given and says of no row which file it came from. This lists the
-files, leaves out those whose content is loaded, writes a manifest for all new files of one shape, and has the dbt
-operation ``load_events`` run one COPY for each manifest, in one transaction.
+SQL cannot list S3, and COPY does not say which file a row came from. So this program lists the files, leaves out those
+whose content is already loaded, writes one manifest for all new files of the same format and columns, and runs the dbt
+operation ``load_events``, which executes one COPY per manifest, all in one transaction.
 """
 
 import argparse
@@ -28,10 +28,9 @@ from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 from dbt_common.events.base_types import EventMsg
 
-EVENT_COLUMNS = ("timestamp", "user_id", "event", "flyer_id", "merchant_id")
 FORMAT = re.compile(r"[.](?:(csv|json|jsonl|ndjson)([.]gz)?|(parquet))$", re.IGNORECASE)
 TEXT = "varchar(65535)"
-# Types that a Parquet file may give a column, as DuckDB and as Redshift call them.
+# Types that the columns of a Parquet file may have, by DuckDB's and Redshift's names.
 PARQUET_TYPES = {
     "VARCHAR": TEXT,
     "INTEGER": "integer",
@@ -48,12 +47,12 @@ Columns = tuple[tuple[str, str], ...]
 
 
 class LoadError(Exception):
-    """Something that whoever loads has to know, as one or more lines."""
+    """An error to report to the user, one or more lines."""
 
 
 @dataclass(frozen=True)
 class File:
-    """An object of S3."""
+    """An object in S3."""
 
     bucket: str
     key: str
@@ -88,16 +87,16 @@ class Store:
         self.client = boto3.client("s3")
 
     def files(self, path: str) -> list[File]:
-        """What ``path`` names, by key: an object, a pattern, a folder (with those in it), or what a manifest lists.
+        """The files that ``path`` names: an object, a pattern, a folder with its subfolders, or a manifest's entries.
 
-        Raises LoadError when it names nothing.
+        Raises LoadError if there are none.
         """
         bucket, key = split(path)
         if key.endswith(".manifest"):
             found = [self.file(entry["url"]) for entry in json.loads(self.read(bucket, key))["entries"]]
         else:
             listed = list(self.listing(bucket, re.split(r"[*?[]", key)[0]))
-            # As DuckDB reads a path: * stays in its folder, ** does not.
+            # Patterns work as in DuckDB: * matches within a folder, ** across folders.
             depths = range(1025) if "**" in key else (key.count("/"),)
             found = (
                 [file for file in listed if file.key == key]
@@ -107,7 +106,7 @@ class Store:
         files = [file for file in found if not file.key.endswith("/")]
         if not files:
             raise LoadError(
-                f"Nothing to load at {path}: no such object, none that matches, no folder with objects in it"
+                f"Nothing to load at {path}: no object with this key, none that matches, no folder with objects in it"
             )
         return files
 
@@ -122,7 +121,7 @@ class Store:
         return File(bucket, key, head["ContentLength"], head["ETag"].strip('"'))
 
     def read(self, bucket: str, key: str, part: str = "0-") -> bytes:
-        """Bytes ``part`` of an object, ``first-last`` or ``-last``."""
+        """Part of an object in bytes, ``first-last`` or ``-length``."""
         body: bytes = self.client.get_object(Bucket=bucket, Key=key, Range=f"bytes={part}")["Body"].read()
         return body
 
@@ -135,46 +134,46 @@ def split(url: str) -> tuple[str, str]:
     """The bucket and the key of ``s3://bucket/key``."""
     parts = urlsplit(url, allow_fragments=False)
     if parts.scheme != "s3" or not parts.netloc:
-        raise LoadError(f"{url} is not in S3: what Redshift loads is named s3://bucket/folder/")
+        raise LoadError(f"{url} is not in S3: Redshift loads from s3://bucket/folder/")
     return parts.netloc, url.removeprefix(f"s3://{parts.netloc}").removeprefix("/")
 
 
-def columns_of(store: Store, file: File) -> Columns:
-    """Names and Redshift types of the columns of the table that the file is copied to.
+def columns_of(store: Store, file: File, event_columns: list[str]) -> Columns:
+    """Names and Redshift types of the columns of the table into which the file is copied.
 
-    Raises LoadError where the file has not the columns of an event.
+    Raises LoadError if the file lacks a column of an event.
     """
     if not file.size:
         raise LoadError(f"{file.url} is empty")
     if file.format == "json":
-        return tuple((name, TEXT) for name in EVENT_COLUMNS)
+        return tuple((name, TEXT) for name in event_columns)
     found = parquet_columns(store, file) if file.format == "parquet" else header_columns(store, file)
     names = [name for name, _ in found]
     has = ", ".join(names)[:200]
-    if missing := [name for name in EVENT_COLUMNS if name not in names]:
-        raise LoadError(f"{file.url} has no column {', '.join(missing)}; it has: {has}")
-    if any(names.count(name) > 1 for name in EVENT_COLUMNS):
-        raise LoadError(f"{file.url} has two columns of one name; it has: {has}")
-    # Only the columns of an event need their name.
+    if missing := [name for name in event_columns if name not in names]:
+        raise LoadError(f"{file.url} has no column {', '.join(missing)}; its columns are: {has}")
+    if any(names.count(name) > 1 for name in event_columns):
+        raise LoadError(f"{file.url} has duplicate column names; its columns are: {has}")
+    # Only the columns of an event need their names.
     return tuple(
-        (name if name in EVENT_COLUMNS else f"ignored_{number}", kind) for number, (name, kind) in enumerate(found, 1)
+        (name if name in event_columns else f"ignored_{number}", kind) for number, (name, kind) in enumerate(found, 1)
     )
 
 
 def header_columns(store: Store, file: File) -> list[tuple[str, str]]:
-    """The columns that the first line of a CSV file names."""
+    """The columns in the first line of a CSV file."""
     start = store.read(file.bucket, file.key, f"0-{2**16 - 1}")
     try:
         if file.is_gzipped:
             start = zlib.decompressobj(wbits=31).decompress(start, 2**16)
         line = start.decode("utf-8-sig", errors="ignore" if len(start) == 2**16 else "strict").splitlines()[0]
     except (zlib.error, UnicodeDecodeError, IndexError):
-        raise LoadError(f"{file.url} has no header line that is UTF-8 text") from None
+        raise LoadError(f"{file.url} has no header line in valid UTF-8") from None
     return [(name.strip().lower(), TEXT) for name in next(csv.reader([line]))]
 
 
 def parquet_columns(store: Store, file: File) -> list[tuple[str, str]]:
-    """The columns of a Parquet file: a file of its size that holds its last part only tells them to DuckDB."""
+    """The columns of a Parquet file, which DuckDB reads from a copy of the file's end in a local file of its size."""
     length = int.from_bytes(store.read(file.bucket, file.key, "-8")[:4], "little") + 8
     with tempfile.NamedTemporaryFile(suffix=".parquet") as local:
         local.seek(max(file.size - length, 0))
@@ -184,15 +183,15 @@ def parquet_columns(store: Store, file: File) -> list[tuple[str, str]]:
             with duckdb.connect() as connection:
                 found = connection.execute("describe from read_parquet(?)", [local.name]).fetchall()
         except duckdb.Error:
-            raise LoadError(f"{file.url} is no Parquet file") from None
+            raise LoadError(f"{file.url} is not a Parquet file") from None
     for name, kind, *_ in found:
         if kind not in PARQUET_TYPES:
-            raise LoadError(f"{file.url} has column {name} of type {kind}, which COPY could not take: leave it out")
+            raise LoadError(f"{file.url} has column {name} of type {kind}, which COPY cannot load: remove it")
     return [(name.lower(), PARQUET_TYPES[kind]) for name, kind, *_ in found]
 
 
 class Dbt:
-    """dbt in this process, on one target."""
+    """dbt in this process, with one target."""
 
     def __init__(self, target: str) -> None:
         self.target = target
@@ -202,9 +201,11 @@ class Dbt:
         if not isinstance(parsed.result, Manifest):
             raise LoadError("\n".join(self.errors) or str(parsed.exception))
         self.runner = dbtRunner(manifest=parsed.result, callbacks=[self._hear])
+        columns = parsed.result.sources["source.flyer_analytics.raw.flyer_events"].columns
+        self.event_columns = [name for name in columns if not name.startswith("_")]
 
     def operation(self, operation: str, /, **arguments: Any) -> list[str]:
-        """Run an operation and return what it logged. Raises LoadError with the message that it ended with."""
+        """Run an operation and return the messages that it logged. Raises LoadError with its error message."""
         self.said.clear()
         self.errors.clear()
         options = ["--target", self.target, "--args", json.dumps(arguments)]
@@ -221,29 +222,34 @@ class Dbt:
 
 
 def new_files(files: list[File], dbt: Dbt, say: Callable[[str], None]) -> list[File]:
-    """Those whose content is not loaded, each content once."""
+    """The files whose content is not loaded yet, each content once."""
     arguments = [{"file": file.url, "fingerprint": file.fingerprint} for file in files]
     twins = {twin["file"]: twin["twin"] for twin in json.loads(dbt.operation("log_loaded_files", files=arguments)[-1])}
     new: dict[str, File] = {}
     for file in files:
         twin = twins.get(file.url) or new.setdefault(file.fingerprint, file).url
         if twin != file.url:
-            say(f"{file.url}: skipped, the same content is loaded as {twin}")
+            say(f"{file.url}: skipped, its content is already loaded as {twin}")
     return list(new.values())
 
 
-def copies_of(store: Store, files: Iterable[File], manifests: str) -> tuple[list[dict[str, Any]], list[str]]:
-    """One COPY for all files of one shape, whose manifests are written, and what is wrong with the other files."""
-    shapes: dict[tuple[str | None, bool, Columns], list[File]] = defaultdict(list)
+def copies_of(
+    store: Store, files: Iterable[File], event_columns: list[str], manifests: str
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Write a manifest for the files of each format and set of columns.
+
+    Returns the COPYs to run, and what is wrong with each file that cannot be loaded.
+    """
+    groups: dict[tuple[str | None, bool, Columns], list[File]] = defaultdict(list)
     problems = []
     for file in files:
         try:
-            shapes[file.format, file.is_gzipped, columns_of(store, file)].append(file)
+            groups[file.format, file.is_gzipped, columns_of(store, file, event_columns)].append(file)
         except LoadError as problem:
             problems.append(str(problem))
     copies = []
     started = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
-    for number, ((kind, is_gzipped, columns), group) in enumerate(shapes.items(), 1):
+    for number, ((kind, is_gzipped, columns), group) in enumerate(groups.items(), 1):
         manifest = f"{manifests.rstrip('/')}/{started}-{number}.manifest"
         entries = [{"url": file.url, "mandatory": True, "meta": {"content_length": file.size}} for file in group]
         store.write(manifest, json.dumps({"entries": entries}))
@@ -261,10 +267,10 @@ def copies_of(store: Store, files: Iterable[File], manifests: str) -> tuple[list
 
 
 def load(path: str, dbt: Dbt, manifests: str | None, say: Callable[[str], None] = print) -> None:
-    """Load what is new at ``path``. Raises LoadError, after everything else is loaded where a file is the reason."""
+    """Load the new files at ``path``. If some files cannot be loaded, raises LoadError after loading the others."""
     if not manifests:
         raise LoadError(
-            "COPY reads lists of files, which are written to S3: say where in FLYER_S3_MANIFESTS=s3://bucket/folder/"
+            "COPY reads manifests, which are written to S3: set their folder, FLYER_S3_MANIFESTS=s3://bucket/folder/"
         )
     split(manifests)
     store = Store()
@@ -272,27 +278,27 @@ def load(path: str, dbt: Dbt, manifests: str | None, say: Callable[[str], None] 
     files = [file for file in listed if file.format]
     for file in listed:
         if not file.format:
-            say(f"{file.url}: left alone, its name tells no format")
+            say(f"{file.url}: skipped, unknown file extension")
     if not files:
         raise LoadError(
-            f"Nothing to load at {path}: a file's name must end in .csv, .json, .jsonl, .ndjson (each also with .gz"
-            " behind it) or .parquet"
+            f"Nothing to load at {path}: file names must end in .csv, .json, .jsonl, .ndjson (each optionally followed"
+            " by .gz) or .parquet"
         )
     new = new_files(files, dbt, say)
-    copies, problems = copies_of(store, new, manifests)
+    copies, problems = copies_of(store, new, dbt.event_columns, manifests)
     if copies:
         for message in dbt.operation("load_events", path=path, copies=copies):
             say(message)
     if len(new) < len(files):
-        say(f"{len(files) - len(new)} of {len(files)} files were loaded before")
+        say(f"{len(files) - len(new)} of {len(files)} files were already loaded")
     if problems:
         raise LoadError("Could not load:\n    " + "\n    ".join(problems))
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m flyer_analytics.load", description=(__doc__ or "").split(":")[0])
-    parser.add_argument("path", help="s3://bucket/..., an object, a folder, a pattern or a manifest (.manifest)")
-    parser.add_argument("--target", default=os.environ.get("DBT_TARGET", "redshift"), help="dbt target, or DBT_TARGET")
+    parser.add_argument("path", help="s3://bucket/...: an object, a folder, a pattern or a manifest (.manifest)")
+    parser.add_argument("--target", default=os.environ.get("DBT_TARGET", "redshift"), help="default: DBT_TARGET")
     arguments = parser.parse_args()
     try:
         load(arguments.path, Dbt(arguments.target), os.environ.get("FLYER_S3_MANIFESTS"))

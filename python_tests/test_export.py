@@ -1,4 +1,4 @@
-"""Events and views as Parquet files by date."""
+"""Exports of events and views as Parquet files by date."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ EXPORTED = {"stg_flyer_app__events": "staging", "int_flyer_views": "intermediate
 
 
 def export(project: Project, arguments: str) -> str:
-    """Run the export, and return what was said of it."""
+    """Run the export and return its messages."""
     project.try_dbt("run-operation", "export_events", "--args", arguments)
     return "\n".join(project.messages)
 
@@ -25,7 +25,7 @@ def assert_exported(project: Project, folder: Path, condition: str = "true") -> 
         assert project.query(f"{files} except all {table}") == []
 
 
-def test_what_is_exported_reads_back_as_the_tables(project: Project, tmp_path: Path) -> None:
+def test_exported_files_equal_the_tables(project: Project, tmp_path: Path) -> None:
     project.dbt("build", "--exclude-resource-type", "test", "unit_test")
     lake = tmp_path / "lake"
     said = export(project, f"{{path: '{lake}', dates: 2018-11-02/2018-11-03}}")
@@ -36,7 +36,7 @@ def test_what_is_exported_reads_back_as_the_tables(project: Project, tmp_path: P
         (lake / name / "date=2018-11-02" / "data_9.parquet").write_bytes(b"left over")
         (lake / name / "date=2001-01-01").mkdir()
 
-    # the folder of a date that is written again is emptied first, others stay
+    # an export replaces the files of its dates and keeps other folders
     for _ in range(2):
         export(project, f"{{path: '{lake}/'}}")
         assert_exported(project, lake)
@@ -46,16 +46,16 @@ def test_what_is_exported_reads_back_as_the_tables(project: Project, tmp_path: P
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("{path: ''}", "export_events needs a path, a text; it got"),
+        ("{path: ''}", "export_events needs a path as text; got"),
         (
             "{path: 's3://lake'}",
-            "cannot write to 's3://lake': Redshift writes to s3://bucket/folder, DuckDB to a folder",
+            "cannot write to 's3://lake': Redshift exports to s3://bucket/folder, DuckDB to a local folder",
         ),
-        ("{path: x, dates: yesterday}", "got dates 'yesterday'; it takes a date written YYYY-MM-DD"),
-        ("{path: x, dates: 2018-10-02/2018-10-01}", "got dates '2018-10-02/2018-10-01'"),
-        ("{path: x, dates: '2019-02-29'}", "got dates '2019-02-29'"),
-        ("{path: x, dates: '2020-02-29'}", "is not there to export: run dbt build first"),
+        ("{path: x, dates: yesterday}", "cannot read dates 'yesterday': give one date, YYYY-MM-DD"),
+        ("{path: x, dates: 2018-10-02/2018-10-01}", "cannot read dates '2018-10-02/2018-10-01'"),
+        ("{path: x, dates: '2019-02-29'}", "cannot read dates '2019-02-29'"),
+        ("{path: x, dates: '2020-02-29'}", "does not exist: run dbt build first"),
     ],
 )
-def test_an_export_that_makes_no_sense_is_an_error(project: Project, arguments: str, message: str) -> None:
+def test_invalid_arguments_are_an_error(project: Project, arguments: str, message: str) -> None:
     assert message in export(project, arguments)

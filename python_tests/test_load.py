@@ -1,4 +1,4 @@
-"""Loading own data: every format, bad input, repeats of a load, and loads that die."""
+"""Loading your own events: all formats, invalid input, repeated loads and interrupted loads."""
 
 import gzip
 import json
@@ -41,7 +41,7 @@ def file(project: Project) -> Path:
         (b"2018-10-01T13:00:00-04:00," + b"u" * 21_000_000 + b",flyer_open,1,9\n", "line_too_long"),
     ],
 )
-def test_a_bad_line_costs_no_good_row(project: Project, file: Path, bad_line: bytes, reason: str) -> None:
+def test_a_bad_line_does_not_affect_good_rows(project: Project, file: Path, bad_line: bytes, reason: str) -> None:
     file.write_bytes(HEADER + GOOD + bad_line + ALSO_GOOD)
     said = project.load(file)
     assert "2 rows" in said
@@ -66,15 +66,15 @@ def test_a_bad_line_costs_no_good_row(project: Project, file: Path, bad_line: by
     ],
     ids=["lf", "crlf", "mixed", "no_last_newline", "bom", "blank_lines", "quoted", "other_columns"],
 )
-def test_ways_to_write_csv(project: Project, file: Path, content: bytes) -> None:
+def test_variants_of_csv(project: Project, file: Path, content: bytes) -> None:
     file.write_bytes(content)
     said = project.load(file)
     assert project.query(LOADED) == GOOD_ROWS
     assert project.query(REJECTED) == []
-    assert ("ignores column note" in said) == (b"note" in content)
+    assert ("ignored columns: note" in said) == (b"note" in content)
 
 
-def test_ids_are_kept_as_they_came(project: Project, file: Path) -> None:
+def test_ids_are_kept_unchanged(project: Project, file: Path) -> None:
     ids = [
         "0042",
         'a "quoted" one',
@@ -95,7 +95,7 @@ def test_ids_are_kept_as_they_came(project: Project, file: Path) -> None:
     assert project.query(REJECTED) == []
 
 
-def test_a_stray_quote_costs_its_own_line_only(project: Project, file: Path) -> None:
+def test_a_stray_quote_affects_its_own_line_only(project: Project, file: Path) -> None:
     two_lines = b'2018-10-01T13:00:00-04:00,"two\nlines",flyer_open,1,9\n'
     stray = b'2018-10-01T13:00:00-04:00,"stray,flyer_open,1,9\n'
     file.write_bytes(HEADER + two_lines + GOOD + stray + ALSO_GOOD + two_lines + stray + GOOD * 200)
@@ -108,12 +108,12 @@ def test_a_stray_quote_costs_its_own_line_only(project: Project, file: Path) -> 
     ("name", "content", "complaint"),
     [
         ("empty.csv", b"", "is empty"),
-        ("binary.csv", bytes(range(255, -1, -1)) * 20, "has no header line that is UTF-8 text"),
-        ("utf16.csv", (HEADER + GOOD).decode().encode("utf-16-le"), "has no header line that is UTF-8 text"),
+        ("binary.csv", bytes(range(255, -1, -1)) * 20, "has no header line in valid UTF-8"),
+        ("utf16.csv", (HEADER + GOOD).decode().encode("utf-16-le"), "has no header line in valid UTF-8"),
         ("text.csv", b"once upon a time\n", "has no column timestamp, user_id, event, flyer_id, merchant_id"),
-        ("short.csv", b"timestamp,user_id,event,flyer_id\n", "has no column merchant_id; it has: timestamp, user_id"),
+        ("short.csv", b"timestamp,user_id,event,flyer_id\n", "has no column merchant_id; its columns are: timestamp"),
         ("other.csv", (HEADER + GOOD).replace(b",", b";"), "has no column timestamp"),
-        ("twice.csv", HEADER.replace(b"event", b"user_id,event") + GOOD, "has two columns of one name"),
+        ("twice.csv", HEADER.replace(b"event", b"user_id,event") + GOOD, "has duplicate column names"),
         ("array.json", b'[{"timestamp": "2018-10-01T13:00:00-04:00"}]\n', "has no line that is a JSON object"),
         (
             "short.jsonl",
@@ -122,7 +122,7 @@ def test_a_stray_quote_costs_its_own_line_only(project: Project, file: Path) -> 
         ),
     ],
 )
-def test_a_file_that_cannot_be_used_is_named_and_others_load(
+def test_an_unusable_file_is_reported_and_others_load(
     project: Project, name: str, content: bytes, complaint: str
 ) -> None:
     folder = project.folder / "events"
@@ -133,11 +133,11 @@ def test_a_file_that_cannot_be_used_is_named_and_others_load(
     (folder / "README.txt").write_bytes(b"not events")
     said = project.load_fails(folder)
     assert f"{folder / name} {complaint}" in said
-    assert f"{folder / 'README.txt'}: left alone" in said
+    assert f"{folder / 'README.txt'}: skipped, unknown file extension" in said
     assert project.query(LOADED) == GOOD_ROWS
 
 
-def test_a_header_alone_loads_nothing(project: Project, file: Path) -> None:
+def test_a_file_of_a_header_only(project: Project, file: Path) -> None:
     file.write_bytes(HEADER)
     said = project.load(file)
     assert "0 rows, 0 rejected lines" in said
@@ -146,7 +146,7 @@ def test_a_header_alone_loads_nothing(project: Project, file: Path) -> None:
 
 def test_a_damaged_file_stops_the_load(project: Project) -> None:
     (project.folder / "a.csv").write_bytes(HEADER + GOOD)
-    # one that was cut short is found by DuckDB 2 alone, so that is no gzip at all
+    # not gzip at all: only DuckDB 2 detects a truncated file
     (project.folder / "b.csv.gz").write_bytes(HEADER + GOOD)
     assert "b.csv.gz" in project.load_fails(project.folder / "*.csv*")
     assert not project.query("select * from information_schema.tables where table_name = 'loaded_files'") or (
@@ -163,12 +163,12 @@ def test_nothing_to_load(project: Project, path: str) -> None:
     assert f"Nothing to load at '{project.folder / path}'" in project.load_fails(project.folder / path)
 
 
-def test_a_name_without_a_format(project: Project) -> None:
+def test_an_unknown_extension(project: Project) -> None:
     (project.folder / "events.txt").write_bytes(HEADER + GOOD)
-    assert "a file's name must end in .csv" in project.load_fails(project.folder / "events.txt")
+    assert "file names must end in .csv" in project.load_fails(project.folder / "events.txt")
 
 
-def test_a_file_that_is_no_parquet(project: Project) -> None:
+def test_an_invalid_parquet_file(project: Project) -> None:
     (project.folder / "events.parquet").write_bytes(HEADER + GOOD)
     assert "events.parquet" in project.load_fails(project.folder / "events.parquet")
 
@@ -176,7 +176,7 @@ def test_a_file_that_is_no_parquet(project: Project) -> None:
 @pytest.mark.parametrize(
     "stray", [b'2018-10-01T13:00:00-04:00,u,flyer_open,1,"\n', b'2018-10-01T13:00:00-04:00,u,flyer_open,1,"9\n']
 )
-def test_two_stray_quotes_swallow_no_row_between_them(project: Project, file: Path, stray: bytes) -> None:
+def test_two_stray_quotes_keep_the_rows_between_them(project: Project, file: Path, stray: bytes) -> None:
     file.write_bytes(HEADER + stray + GOOD + ALSO_GOOD + stray + GOOD)
     project.load(file)
     assert project.query(LOADED) == [*GOOD_ROWS, GOOD_ROWS[0]]
@@ -188,7 +188,7 @@ def test_a_stray_quote_in_the_header(project: Project, file: Path) -> None:
     assert "has no column merchant_id" in project.load_fails(file)
 
 
-def test_columns_that_nobody_asked_for(project: Project, file: Path) -> None:
+def test_unknown_columns_are_ignored(project: Project, file: Path) -> None:
     file.write_bytes(HEADER.replace(b"\n", b',"a,b",,\n') + GOOD.replace(b"\n", b',"x,y",,\n'))
     project.load(file)
     assert project.query(LOADED) == GOOD_ROWS[:1]
@@ -220,7 +220,7 @@ def test_a_path_is_needed(project: Project, path: str) -> None:
     assert "load_events needs a path" in "\n".join(project.messages)
 
 
-def test_a_record_over_several_lines_is_kept_whole_or_not_at_all(project: Project, file: Path) -> None:
+def test_a_multiline_record_is_loaded_whole_or_not_at_all(project: Project, file: Path) -> None:
     file.write_bytes(HEADER + b'2018-10-01T13:00:00-04:00,"u\nx\xff\ny",flyer_open,1,9\n' + GOOD)
     project.load(file)
     assert project.query(LOADED) == GOOD_ROWS[:1]
@@ -256,11 +256,11 @@ def test_every_format_gives_the_same_rows(project: Project) -> None:
         from raw.flyer_events group by _source_file
     """
     found = project.query(per_file)
-    # the gzipped file is the plain one again, by content
+    # the gzipped file has the same content as the plain one
     assert len(found) == 3
     assert len(set(found)) == 1
     assert found[0][0] == 2000
-    assert "skipped, the same content" in project.load(project.folder / "events.crlf.csv")
+    assert "skipped, its content is already loaded" in project.load(project.folder / "events.crlf.csv")
     assert project.query("select count(*) from raw.flyer_events") == [(6000,)]
 
 
@@ -275,7 +275,7 @@ def test_json_lines(project: Project) -> None:
     said = project.load(file)
     assert project.query(LOADED) == [("ué", "flyer_open", "7", None), ("u2\r", "list_flyers", None, None)]
     assert [row[:2] for row in project.query(REJECTED)] == [(3, "not_a_json_object"), (4, "not_a_json_object")]
-    assert "ignores column screen" in said
+    assert "ignored columns: screen" in said
     project.dbt("run", "--select", "+stg_flyer_app__events")
     assert project.query("select user_id from staging.stg_flyer_app__events order by 1") == [("u2",), ("ué",)]
 
@@ -299,17 +299,17 @@ def test_loading_twice_adds_nothing(project: Project, file: Path) -> None:
     project.load(file)
     copy = project.folder / "another name.csv"
     shutil.copy(file, copy)
-    assert f"{copy}: skipped, the same content is loaded as {file}" in project.load(project.folder / "*.csv")
+    assert f"{copy}: skipped, its content is already loaded as {file}" in project.load(project.folder / "*.csv")
     assert project.query("select count(*) from raw.flyer_events") == [(1,)]
     assert project.query("select count(*) from raw.rejected_lines") == [(1,)]
 
-    # another bad line alone makes another file
+    # a file that differs in a bad line only is another file
     copy.write_bytes(HEADER + GOOD + bad_line.replace(b"\xff", b"\xff\xff"))
     project.load(copy)
     assert project.query("select count(*) from raw.rejected_lines") == [(2,)]
 
 
-def test_own_events_take_the_place_of_the_sample(project: Project, file: Path) -> None:
+def test_own_events_replace_the_sample(project: Project, file: Path) -> None:
     project.dbt("build", "--exclude-resource-type", "unit_test")
     file.write_bytes(HEADER + GOOD + ALSO_GOOD)
     project.load(file)
@@ -321,7 +321,7 @@ def test_own_events_take_the_place_of_the_sample(project: Project, file: Path) -
 
 
 def load_command(database: Path, path: Path, *wrapper: str) -> list[str]:
-    """The command a person would run, in a process of its own."""
+    """The command that a user would run, in its own process."""
     dbt = "import sys; from dbt.cli.main import dbtRunner; sys.exit(not dbtRunner().invoke(sys.argv[1:]).success)"
     return [
         *wrapper,
@@ -330,7 +330,7 @@ def load_command(database: Path, path: Path, *wrapper: str) -> list[str]:
     ]
 
 
-def test_a_killed_load_leaves_nothing_and_can_be_run_again(project: Project) -> None:
+def test_a_killed_load_loads_nothing_and_can_be_repeated(project: Project) -> None:
     folder = project.folder / "events"
     folder.mkdir()
     (folder / "a.csv").write_bytes(HEADER + GOOD)
@@ -355,7 +355,7 @@ def test_a_killed_load_leaves_nothing_and_can_be_run_again(project: Project) -> 
 def test_a_file_without_permission(project: Project, file: Path) -> None:
     file.write_bytes(HEADER + GOOD)
     file.chmod(0)
-    # root reads everything, unless it gives up the right to
+    # root can read every file unless it drops these capabilities
     wrapper = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
     load = subprocess.run(load_command(project.database, file, *wrapper), cwd=PROJECT, capture_output=True, text=True)
     assert load.returncode == 1

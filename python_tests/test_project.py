@@ -1,13 +1,16 @@
-"""The project as its users meet it: vars, commands, docs and what stays in the database."""
+"""The project as its users see it: vars, commands, docs and descriptions in the database."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 from dbt.cli.main import dbtRunner
+from dbt.contracts.graph.manifest import Manifest
+from jinja2 import Environment, nodes
 
 from flyer_analytics import summary
-from python_tests.conftest import Project
+from python_tests.conftest import PROJECT, Project
 
 
 @pytest.mark.parametrize(
@@ -47,7 +50,7 @@ def test_commands_after_a_build(project: Project) -> None:
     assert project.query(marts) == first
 
 
-def test_retry_goes_on_where_a_run_failed(project: Project) -> None:
+def test_retry_continues_where_a_run_failed(project: Project) -> None:
     project.query("create schema raw")
     project.query("create table raw.event_types as select 'flyer_open' as event")
     assert not project.try_dbt("run").success
@@ -59,7 +62,7 @@ def test_retry_goes_on_where_a_run_failed(project: Project) -> None:
     assert project.query("select count(*) from marts.user_daily_avg_flyer_time")[0][0] > 100
 
 
-def test_the_database_describes_itself(project: Project) -> None:
+def test_tables_and_columns_have_comments(project: Project) -> None:
     project.dbt("run")
     undescribed = """
         select schema_name || '.' || table_name from duckdb_tables()
@@ -72,7 +75,7 @@ def test_the_database_describes_itself(project: Project) -> None:
     assert project.query(undescribed) == []
 
 
-def test_an_event_that_goes_missing_fails_the_build(project: Project) -> None:
+def test_a_missing_event_fails_the_build(project: Project) -> None:
     project.dbt("run")
     project.query("delete from staging.stg_flyer_app__events_keyed where rowid % 100 = 0")
     assert not project.try_dbt("test", "--select", "assert_every_raw_row_is_accounted_for").success
@@ -103,10 +106,10 @@ def test_analyses_agree_with_the_marts(project: Project) -> None:
     assert view_secs == sorted(view_secs, reverse=True)
 
 
-def test_a_database_called_as_a_schema(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_with_the_name_of_a_schema(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLYER_DUCKDB_PATH", str(project.folder / "marts.duckdb"))
     parsed = dbtRunner().invoke(["--quiet", "parse", "--no-partial-parse"])
-    assert "The database is called 'marts'" in str(parsed.exception)
+    assert "The database 'marts' has the name of one of its schemas" in str(parsed.exception)
 
 
 def test_freshness_is_measured(project: Project) -> None:
@@ -128,3 +131,22 @@ def test_summary(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     assert "Built from the sample: 3,000 rows" in shown
     assert "marts.user_daily_avg_flyer_time: " in shown
     assert str(project.database) in shown
+
+
+MACRO_FILES = sorted((PROJECT / "macros").rglob("*.sql"))
+
+
+@pytest.mark.parametrize("file", MACRO_FILES, ids=[file.stem for file in MACRO_FILES])
+def test_a_macro_file_has_one_public_macro(manifest: Manifest, file: Path) -> None:
+    """The macro with the file's name is described in yml. The file's other macros are used in this file only."""
+    parsed = Environment(autoescape=True, extensions=["jinja2.ext.do"]).parse(file.read_text())
+    macros = {macro.name: [argument.name for argument in macro.args] for macro in parsed.find_all(nodes.Macro)}
+    assert [name for name in macros if manifest.macros[f"macro.flyer_analytics.{name}"].patch_path] == [file.stem]
+    public = manifest.macros[f"macro.flyer_analytics.{file.stem}"]
+    assert public.description
+    assert [argument.name for argument in public.arguments] == macros[file.stem]
+    assert all(argument.description for argument in public.arguments)
+
+    folders = [PROJECT / folder for folder in ("macros", "models", "tests", "analyses")]
+    others = "".join(sql.read_text() for folder in folders for sql in folder.rglob("*.sql") if sql != file)
+    assert not [name for name in macros if name != file.stem and re.search(rf"\b{name}\(", others)]

@@ -1,6 +1,6 @@
 {#
-    Last line of a query that fills a table: DuckDB writes rows as they come, and finds the rows of a few dates faster
-    where they stand together. Redshift sorts by the table's sort key itself.
+    DuckDB stores rows in the order in which they are written, and reads those of a few dates faster if they are stored
+    together. Redshift sorts by the table's sort key.
 #}
 {%- macro clustered_by(column) -%}
     {{ return(adapter.dispatch('clustered_by')(column)) }}

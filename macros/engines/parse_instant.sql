@@ -3,11 +3,12 @@
 {%- endmacro -%}
 
 {#
-    The pattern decides what is a timestamp, on both engines: left to themselves they disagree (DuckDB reads 24:00:00
-    as the next midnight). Days that no month has are left to try_cast here. The usual notation is tried first and as it
-    came: trimming and upper case cost more than all the rest. In the commonest form of it `like` says where its parts
-    stand and try_strptime that they are digits and a sign, for half of what the pattern costs. Microseconds stand in for
-    the slower `at time zone 'UTC'`.
+    On both engines a regular expression defines which texts are timestamps, since the engines themselves disagree: DuckDB
+    reads 24:00:00 as the next midnight. Dates that do not exist are left to try_cast here.
+
+    The most common notation comes first, without trimming and upper case, which cost more than all the rest. Its most
+    common form needs no regular expression: `like` checks the positions and try_strptime the digits, in half the time.
+    Converting through microseconds is faster than `at time zone 'UTC'`.
 #}
 {%- macro duckdb__parse_instant(text, default_zone) -%}
     {%- set pattern = timestamp_pattern() | replace('(', '(?:') -%}
@@ -28,8 +29,8 @@
 {%- endmacro -%}
 
 {#
-    No try_cast of timestamps here, so days that no month has are kept from the cast: the pattern stops at the
-    longest month, `case` at the shorter ones.
+    Redshift cannot try_cast timestamps, so dates that do not exist must not reach the cast. The regular expression
+    excludes days after the 31st, `case` those of shorter months.
 #}
 {%- macro redshift__parse_instant(text, default_zone) -%}
     {%- set text = trimmed(text) -%}
@@ -65,10 +66,12 @@
     end
 {%- endmacro -%}
 
+{# A date and a time of day from 00:00:00 to 23:59:59. #}
 {%- macro timestamp_pattern() -%}
     (000[1-9]|00[1-9][0-9]|0[1-9][0-9][0-9]|[1-9][0-9][0-9][0-9])-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,9})?
 {%- endmacro -%}
 
+{# An offset from UTC, -14:59 to +14:59, or Z. #}
 {%- macro offset_pattern() -%}
     (Z|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)
 {%- endmacro -%}

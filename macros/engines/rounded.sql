@@ -1,7 +1,7 @@
 {#
-    `total / count` as decimal(18, decimals), halves up. Rounding the quotient itself would lose halves: 23 / 40 is 0.575,
-    which no double holds, and rounds to 0.57. This way a half is a whole number before it is divided. A total by itself
-    is a decimal, which keeps its halves.
+    Rounding the quotient would lose halves: 23 / 40 is 0.575, which no double represents exactly, and rounds to 0.57. So
+    the half is added before the division, which is exact where it matters: its result is then a whole number. A total
+    alone is a decimal, which `round` rounds exactly.
 #}
 {%- macro rounded(total, count=none, decimals=2) -%}
     {%- if count is none -%}

@@ -1,7 +1,4 @@
-{#
-    dbt grants what `grants` in dbt_project.yml says on each table, which nobody can read without usage of its schema. On
-    DuckDB there is no such thing, and the config is empty.
-#}
+{# dbt grants privileges on tables, which cannot be read without usage of their schema. On DuckDB `grants` is empty. #}
 {%- macro grant_schema_usage() -%}
     {%- if execute and flags.WHICH in ['run', 'build', 'retry'] -%}
         {%- set grants = [] -%}

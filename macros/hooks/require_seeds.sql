@@ -1,7 +1,3 @@
-{#
-    Models read the seeds, which a run that leaves seeds out does not load. Here it loads those that were never loaded,
-    so that `load_events` and `dbt build --exclude-resource-type seed` are enough on a new database.
-#}
 {%- macro require_seeds() -%}
     {%- if execute -%}
         {%- for seed in graph.nodes.values() if seed.resource_type == 'seed' and seed.unique_id not in selected_resources -%}

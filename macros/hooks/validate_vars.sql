@@ -21,7 +21,7 @@
         {%- if var('min_readers') is not integer or var('min_readers') is boolean or var('min_readers') < 1 -%}
             {{ stop_on_var('min_readers', "a whole number of people, 1 or more") }}
         {%- endif -%}
-        {%- if not modules.re.fullmatch(calendar_date(), var('earliest_event_date') | string) -%}
+        {%- if not is_date(var('earliest_event_date') | string) -%}
             {{ stop_on_var('earliest_event_date', "a date written YYYY-MM-DD, year 1900 or later") }}
         {%- endif -%}
         {%- if date_range(var('recompute_dates')) is none -%}

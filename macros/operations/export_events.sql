@@ -1,31 +1,21 @@
-{#
-    dbt run-operation export_events --args '{path: exports, dates: 2018-10-01/2018-10-31}'
-
-    Writes cleansed events and views as Parquet for whoever explores them elsewhere, in the same layout on both engines:
-
-        <path>/stg_flyer_app__events/date=2018-10-01/*.parquet
-        <path>/int_flyer_views/date=2018-10-01/*.parquet
-
-    The folder of a date that is written again is emptied first. Other dates stay as they are.
-#}
 {%- macro export_events(path, dates='') -%}
     {%- set range = date_range(dates) -%}
     {%- if path is not string or not path | trim -%}
-        {{ exceptions.raise_compiler_error("export_events needs a path, a text; it got " ~ path | tojson) }}
+        {{ exceptions.raise_compiler_error("export_events needs a path as text; got " ~ path | tojson) }}
     {%- elif (target.type == 'redshift') != path.startswith('s3://') -%}
         {{ exceptions.raise_compiler_error(
-            "export_events cannot write to '" ~ path ~ "': Redshift writes to s3://bucket/folder, DuckDB to a folder"
+            "export_events cannot write to '" ~ path ~ "': Redshift exports to s3://bucket/folder, DuckDB to a local folder"
         ) }}
     {%- elif range is none -%}
         {{ exceptions.raise_compiler_error(
-            "export_events got dates '" ~ dates ~ "'; it takes a date written YYYY-MM-DD, or a first and a last one with"
-            ~ " / between them"
+            "export_events cannot read dates '" ~ dates ~ "': give one date, YYYY-MM-DD, or a first and a last one,"
+            ~ " YYYY-MM-DD/YYYY-MM-DD"
         ) }}
     {%- endif -%}
     {%- for name in ['stg_flyer_app__events', 'int_flyer_views'] -%}
         {%- set relation = relation_of(name) -%}
         {%- if adapter.get_relation(relation.database, relation.schema, relation.identifier) is none -%}
-            {{ exceptions.raise_compiler_error(relation ~ " is not there to export: run dbt build first") }}
+            {{ exceptions.raise_compiler_error(relation ~ " does not exist: run dbt build first") }}
         {%- endif -%}
         {%- set condition = "date between '" ~ range[0] ~ "' and '" ~ range[1] ~ "'" if range else 'true' -%}
         {%- do export_relation(relation, condition, path.rstrip('/') ~ '/' ~ name) -%}
@@ -37,7 +27,7 @@
 {%- endmacro -%}
 
 {#
-    One COPY a date: DuckDB can empty the folder that it writes to, but not those of some dates among others. It makes
+    One COPY per date: DuckDB can empty the folder to which it writes, but not only the folders of some dates. It creates
     one level of folders at a time.
 #}
 {%- macro duckdb__export_relation(relation, condition, folder) -%}
@@ -56,7 +46,7 @@
             ~ sql_text(folder ~ '/date=' ~ day[0]) ~ " (format parquet, file_size_bytes '256MB', overwrite true)"
         ) -%}
     {%- endfor -%}
-    {%- do log(folder ~ ": " ~ days | map(attribute=1) | sum ~ " rows of " ~ days | length ~ " dates", info=true) -%}
+    {%- do log(folder ~ ": " ~ days | map(attribute=1) | sum ~ " rows on " ~ days | length ~ " dates", info=true) -%}
 {%- endmacro -%}
 
 {%- macro redshift__export_relation(relation, condition, folder) -%}

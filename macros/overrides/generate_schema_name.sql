@@ -1,9 +1,8 @@
-{# Production targets use the schema names as written; any other target (a developer's own) puts its schema in front. #}
 {%- macro generate_schema_name(custom_schema_name, node) -%}
-    {#- DuckDB could not tell raw.flyer_events in a file called raw.duckdb from a table of its main schema -#}
+    {#- in a file named raw.duckdb, DuckDB would read raw.flyer_events as a table of the main schema -#}
     {%- if target.type == 'duckdb' and target.database in [custom_schema_name, 'main', 'temp', 'system'] -%}
         {{ exceptions.raise_compiler_error(
-            "The database is called '" ~ target.database ~ "', as one of the schemas in it: name another file in"
+            "The database '" ~ target.database ~ "' has the name of one of its schemas: choose another file name in"
             ~ " FLYER_DUCKDB_PATH, such as flyer_analytics.duckdb"
         ) }}
     {%- endif -%}

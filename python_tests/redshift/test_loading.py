@@ -1,4 +1,4 @@
-"""Loading from S3 and from a stream, by the real program, adapter and driver; S3 is moto's, Redshift the stand-in."""
+"""Loading from S3 and streams with the real program, adapter and driver, on moto's S3 and the Redshift stand-in."""
 
 import csv
 import gzip
@@ -20,7 +20,7 @@ from tools.redshift_standin.standin import Standin
 
 DATABASE = "loading"
 MANIFESTS = "s3://lists/manifests"
-# What COPY reports of itself, in Redshift's own log and outside of transactions; functions that PostgreSQL lacks.
+# Redshift's log of COPY errors, which COPY writes outside of the transaction, and functions that PostgreSQL lacks.
 LOG = """
     create table redshift.sys_load_error_detail (
         query_id bigint, file_name char(256), line_number bigint, error_message char(512)
@@ -42,7 +42,7 @@ LOG = """
 
 
 class Warehouse:
-    """The stand-in's database, and moto's S3 from which it copies as Redshift does."""
+    """The stand-in's database, and moto's S3, from which it copies as Redshift does."""
 
     def __init__(self, standin: Standin, dbt: Dbt, folder: Path) -> None:
         self.standin = standin
@@ -70,7 +70,7 @@ class Warehouse:
         return [sql for sql in self.standin.statements_of(DATABASE) if "copy load_copy" in sql]
 
     def _copy(self, sql: str) -> str:
-        """COPY of the good lines; the bad ones of CSV and JSON go to the log, as with MAXERROR."""
+        """Copy the good lines. Bad lines of CSV and JSON go to the log, as with MAXERROR."""
         copy = self.query("select nextval('redshift.copies')")[0][0]
         columns = re.findall(r'"(\w+)"', sql.split("copy load_copy")[1].split("from")[0])
         manifest = re.findall(r"from 's3://(\w+)/([^']*)'", sql)[0]
@@ -177,7 +177,7 @@ def test_new_files_are_loaded_once(warehouse: Warehouse) -> None:
     warehouse.put("in/d.parquet", (warehouse.folder / "d.parquet").read_bytes())
 
     said = warehouse.load("s3://flyers/in/")
-    assert said[0] == "s3://flyers/in/readme.txt: left alone, its name tells no format"
+    assert said[0] == "s3://flyers/in/readme.txt: skipped, unknown file extension"
     assert said[-1] == "Loaded 4 rows from 4 files"
 
     events = warehouse.query(
@@ -194,17 +194,17 @@ def test_new_files_are_loaded_once(warehouse: Warehouse) -> None:
     warehouse.put("in/copy.csv.gz", zipped)
     warehouse.put("in/new.csv", HEADER + ROW.format(5) + ROW.format(6))
     said = warehouse.load("s3://flyers/in/")
-    assert "s3://flyers/in/copy.csv.gz: skipped, the same content is loaded as s3://flyers/in/b.csv.gz" in said
-    assert said[-2:] == ["Loaded 2 rows from 1 files", "5 of 6 files were loaded before"]
+    assert "s3://flyers/in/copy.csv.gz: skipped, its content is already loaded as s3://flyers/in/b.csv.gz" in said
+    assert said[-2:] == ["Loaded 2 rows from 1 files", "5 of 6 files were already loaded"]
     assert warehouse.query('select count(*), count(distinct _loaded_at) from "raw".flyer_events') == [(6, 2)]
     assert warehouse.query('select count(*) from "raw".loaded_files where rows_loaded = 2 and lines_rejected = 0') == [
         (1,)
     ]
-    assert warehouse.load("s3://flyers/in/")[-1] == "6 of 6 files were loaded before"
+    assert warehouse.load("s3://flyers/in/")[-1] == "6 of 6 files were already loaded"
     assert len(warehouse.copies()) == 5
 
 
-def test_files_of_one_shape_are_one_copy(warehouse: Warehouse) -> None:
+def test_files_of_the_same_columns_are_one_copy(warehouse: Warehouse) -> None:
     for number in range(5):
         warehouse.put(f"day={number}/part.csv", HEADER + ROW.format(number))
     warehouse.load("s3://flyers/day=*/*.csv")
@@ -212,16 +212,16 @@ def test_files_of_one_shape_are_one_copy(warehouse: Warehouse) -> None:
     source = warehouse.query('select distinct _source_file from "raw".flyer_events')
     assert re.fullmatch(r"s3://lists/manifests/\d{8}T\d{12}-1[.]manifest", source[0][0])
     assert warehouse.query('select count(*), count(rows_loaded) from "raw".loaded_files') == [(5, 0)]
-    # the manifest that a load has written names what another one could load
+    # a manifest that a load has written can be loaded itself
     warehouse.query('delete from "raw".loaded_files')
     warehouse.load(source[0][0])
     assert warehouse.query('select count(*) from "raw".flyer_events') == [(10,)]
 
 
-def test_lines_that_are_no_rows_are_kept(warehouse: Warehouse) -> None:
+def test_lines_that_cannot_be_parsed_are_kept(warehouse: Warehouse) -> None:
     warehouse.put("bad.csv", HEADER + ROW.format(1) + "only,two\n" + ROW.format(2) + "a,b,c,d,e,f\n")
     warehouse.put("worse.csv", HEADER + "short\n")
-    assert warehouse.load()[-1].endswith("keeps where 3 lines stand that are no rows")
+    assert warehouse.load()[-1].endswith("; 3 lines could not be parsed, see raw.rejected_lines")
     rejected = 'select file, line_number, line, reason, _loaded_at = (select max(_loaded_at) from "raw".flyer_events)'
     assert warehouse.query(f'{rejected} from "raw".rejected_lines order by file, line_number') == [
         ("s3://flyers/bad.csv", 3, None, "Delimiter not found", True),
@@ -234,7 +234,7 @@ def test_lines_that_are_no_rows_are_kept(warehouse: Warehouse) -> None:
     ]
 
 
-def test_what_cannot_be_loaded_is_named_after_the_rest_is_loaded(warehouse: Warehouse) -> None:
+def test_files_that_cannot_be_loaded_are_reported_after_the_others_are_loaded(warehouse: Warehouse) -> None:
     warehouse.put("good.csv", HEADER + ROW.format(1))
     warehouse.put("empty.csv", "")
     warehouse.put("short.csv", "timestamp,user_id\n")
@@ -246,11 +246,11 @@ def test_what_cannot_be_loaded_is_named_after_the_rest_is_loaded(warehouse: Ware
     assert str(error.value).splitlines() == [
         "Could not load:",
         "    s3://flyers/empty.csv is empty",
-        "    s3://flyers/no.csv.gz has no header line that is UTF-8 text",
-        "    s3://flyers/no.parquet is no Parquet file",
-        "    s3://flyers/short.csv has no column event, flyer_id, merchant_id; it has: timestamp, user_id",
-        "    s3://flyers/twice.csv has two columns of one name; it has: timestamp, user_id, event, flyer_id,"
-        " merchant_id, event",
+        "    s3://flyers/no.csv.gz has no header line in valid UTF-8",
+        "    s3://flyers/no.parquet is not a Parquet file",
+        "    s3://flyers/short.csv has no column event, flyer_id, merchant_id; its columns are: timestamp, user_id",
+        "    s3://flyers/twice.csv has duplicate column names; its columns are: timestamp, user_id, event,"
+        " flyer_id, merchant_id, event",
     ]
     assert warehouse.query('select count(*) from "raw".flyer_events') == [(1,)]
 
@@ -259,17 +259,17 @@ def test_what_cannot_be_loaded_is_named_after_the_rest_is_loaded(warehouse: Ware
     ("path", "message"),
     [
         ("events/*.csv", "events/[*].csv is not in S3"),
-        ("s3://flyers/none/", "Nothing to load at s3://flyers/none/: no such object"),
-        ("s3://flyers/readme.txt", "Nothing to load at s3://flyers/readme.txt: a file's name must end in .csv"),
+        ("s3://flyers/none/", "Nothing to load at s3://flyers/none/: no object with this key"),
+        ("s3://flyers/readme.txt", "Nothing to load at s3://flyers/readme.txt: file names must end in .csv"),
     ],
 )
-def test_a_path_that_names_nothing_is_an_error(warehouse: Warehouse, path: str, message: str) -> None:
+def test_a_path_without_files_is_an_error(warehouse: Warehouse, path: str, message: str) -> None:
     warehouse.put("readme.txt", "no events")
     with pytest.raises(LoadError, match=message):
         warehouse.load(path)
 
 
-def test_a_failed_copy_leaves_nothing(warehouse: Warehouse) -> None:
+def test_a_failed_copy_loads_nothing(warehouse: Warehouse) -> None:
     warehouse.put("a.csv", HEADER + ROW.format(1))
     warehouse.put("b.jsonl", '{"user_id": "u2"}\n')
     copy = warehouse._copy
@@ -280,18 +280,18 @@ def test_a_failed_copy_leaves_nothing(warehouse: Warehouse) -> None:
     assert warehouse.query('select count(*) from "raw".loaded_files') == [(0,)]
 
 
-def test_a_file_that_another_load_was_quicker_with_stops_the_load(warehouse: Warehouse) -> None:
+def test_a_file_that_another_load_has_just_loaded_stops_the_load(warehouse: Warehouse) -> None:
     warehouse.put("a.csv", HEADER + ROW.format(1))
     warehouse.load()
     copies = [
         {"files": [{"file": "s3://flyers/a.csv", "fingerprint": fingerprint}]}
         for (fingerprint,) in warehouse.query('select fingerprint from "raw".loaded_files')
     ]
-    with pytest.raises(LoadError, match=r"meanwhile loaded s3://flyers/a[.]csv; nothing was loaded"):
+    with pytest.raises(LoadError, match=r"has loaded s3://flyers/a[.]csv in the meantime; this load has loaded"):
         warehouse.dbt.operation("load_events", path="s3://flyers/", copies=copies)
 
 
-# The materialized view as Redshift fills it, from the shape that create_stream gives it.
+# Stands for the materialized view that create_stream creates.
 STREAM = """
     create table "raw".flyer_events_stream (
         _source_file varchar, _source_row bigint, stream_position varchar, message bytea
@@ -305,9 +305,9 @@ def test_each_message_of_a_stream_is_loaded_once(warehouse: Warehouse) -> None:
     warehouse.standin.emulate("create materialized view", lambda _: STREAM)
     stream = {"source": "msk", "name": "flyer-events", "cluster_arn": "arn:aws:kafka:us-east-1:1:cluster/flyers/1"}
     assert dbt.operation("create_stream", **stream) == [
-        "raw.flyer_events_stream follows flyer-events; load_stream reads it"
+        "Created raw.flyer_events_stream, which follows flyer-events; load_stream reads it"
     ]
-    assert "nothing to do" in dbt.operation("create_stream", **stream)[0]
+    assert "exists already" in dbt.operation("create_stream", **stream)[0]
 
     def send(partition: int, offset: int, message: bytes) -> None:
         warehouse.query(
@@ -322,7 +322,7 @@ def test_each_message_of_a_stream_is_loaded_once(warehouse: Warehouse) -> None:
     for offset, message in bad.items():
         send(1, offset, message)
     assert dbt.operation("load_stream") == [
-        "Loaded 3 rows from the stream; raw.rejected_lines keeps 5 messages that are no rows"
+        "Loaded 3 rows from the stream; 5 messages could not be parsed, see raw.rejected_lines"
     ]
     rows = (
         'select "timestamp", user_id, event, flyer_id, merchant_id, _source_file, _source_row from "raw".flyer_events'
@@ -350,6 +350,6 @@ def test_each_message_of_a_stream_is_loaded_once(warehouse: Warehouse) -> None:
     ) == [(2,)]
 
 
-def test_a_stream_that_is_not_there_is_an_error(warehouse: Warehouse) -> None:
-    with pytest.raises(LoadError, match=r"There is no raw[.]flyer_events_stream in loading to read: make it"):
+def test_a_missing_stream_is_an_error(warehouse: Warehouse) -> None:
+    with pytest.raises(LoadError, match=r"raw[.]flyer_events_stream does not exist in loading: create it"):
         warehouse.dbt.operation("load_stream")

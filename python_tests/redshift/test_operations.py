@@ -1,4 +1,4 @@
-"""Grants, exports and merchants' rows, sent to the stand-in by the real adapter after a run."""
+"""Grants, exports and row-level security, run by the real adapter on the Redshift stand-in."""
 
 from collections.abc import Iterator
 
@@ -7,10 +7,9 @@ from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 from dbt.contracts.graph.nodes import ModelNode
 
+from python_tests.conftest import REDSHIFT_DATABASE, RedshiftProject
 from tools.redshift_standin.edits import edit
 from tools.redshift_standin.standin import Standin
-
-from .conftest import REDSHIFT_DATABASE, RedshiftProject
 
 ROLES = ["bi", "scientists", "merchants", "builder"]
 
@@ -19,7 +18,7 @@ ROLES = ["bi", "scientists", "merchants", "builder"]
 def built(
     seeded_standin: tuple[Standin, Manifest], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RedshiftProject]:
-    """All models, made on no rows, under the grants of the environment."""
+    """All models, built without rows, with the grants that the environment asks for."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FLYER_REDSHIFT_READERS", "role:bi")
         patch.setenv("FLYER_REDSHIFT_EXPLORERS", "role:scientists")
@@ -51,7 +50,7 @@ def can_read(project: RedshiftProject, role: str) -> set[str]:
 
 
 def can_read_all_columns(project: RedshiftProject) -> list[str]:
-    """The tables of which merchants may read any column; it is an error if they may not read all."""
+    """The tables that merchants can read. Fails if they can read some columns of a table but not all."""
     columns = project.query(
         "select relname, bool_and(has_column_privilege('merchants', attrelid, attnum, 'select'))"
         " from pg_attribute inner join pg_class on attrelid = pg_class.oid"
@@ -63,7 +62,7 @@ def can_read_all_columns(project: RedshiftProject) -> list[str]:
     return [table for table, _ in columns]
 
 
-def test_who_may_read_what(built: RedshiftProject) -> None:
+def test_readers_read_marts_and_explorers_the_other_models(built: RedshiftProject) -> None:
     models = [node for node in built.manifest.nodes.values() if isinstance(node, ModelNode)]
     marts = {model.name for model in models if model.schema == "marts"}
     for run_again in (True, False):
@@ -73,7 +72,7 @@ def test_who_may_read_what(built: RedshiftProject) -> None:
             built.dbt("run")
 
 
-def test_merchants_are_granted_columns_behind_their_policy(built: RedshiftProject) -> None:
+def test_merchants_can_read_the_columns_of_their_marts(built: RedshiftProject) -> None:
     for words in ["grant ignore rls", "create rls policy", "drop rls policy", "attach rls policy"]:
         built.standin.emulate(words, lambda _: "select 1")
     built.standin.emulate("alter table", lambda sql: "select 1" if "row level security" in sql else edit(sql))
@@ -82,7 +81,7 @@ def test_merchants_are_granted_columns_behind_their_policy(built: RedshiftProjec
         built.dbt("run-operation", "protect_merchant_rows", "--args", arguments)
         assert can_read_all_columns(built) == ["merchant_flyer_daily", "merchant_hourly"]
         assert built.query('select count(*) from "raw".merchant_readers') == [(0,)]
-        # dbt leaves alone what it did not grant
+        # dbt does not revoke privileges on columns
         built.dbt("run", "--select", "merchant_flyer_daily", "merchant_hourly")
     built.dbt("run-operation", "unprotect_merchant_rows", "--args", "{merchants: merchants}")
     assert can_read_all_columns(built) == []

@@ -1,4 +1,4 @@
-"""The statements for production that no stand-in can execute, word for word as AWS's documentation has them."""
+"""Statements for production that the stand-in cannot execute, compared with the syntax in AWS's documentation."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -41,7 +41,7 @@ def manifest(environment: pytest.MonkeyPatch) -> Manifest:  # noqa: ARG001
 
 @pytest.fixture(scope="module")
 def compiled(manifest: Manifest) -> Compile:
-    """What a Jinja expression makes on target redshift, words apart by one blank; nothing is connected to."""
+    """Compiles a Jinja expression for target redshift without a connection; whitespace is collapsed."""
 
     def compile_inline(expression: str) -> str:
         options = ["--target", "redshift", "--no-populate-cache", "--no-introspect"]
@@ -81,7 +81,7 @@ def test_copy(compiled: Compile, copy: str, statement: str) -> None:
     assert compiled(f"copy_sql({copy} 'manifest': 's3://b/1.manifest', {COLUMNS}}})") == " ".join(statement.split())
 
 
-def test_copy_takes_on_the_role_of_the_variable(compiled: Compile, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_copy_assumes_the_role_of_the_variable(compiled: Compile, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLYER_REDSHIFT_IAM_ROLE", "arn:aws:iam::123456789012:role/flyer-s3")
     assert compiled("iam_role()") == "'arn:aws:iam::123456789012:role/flyer-s3'"
 
@@ -106,8 +106,8 @@ MARTS_OF_MERCHANTS = {
 }
 
 
-def test_merchants_read_their_own_rows_only_once_all_is_in_place(compiled: Compile) -> None:
-    """In this order nobody reads too much at any time, and the builder never too little."""
+def test_merchants_get_their_privilege_after_their_policy(compiled: Compile) -> None:
+    """In this order nobody can read too many rows at any time, and the builder always sees all of them."""
     statements = compiled("protect_merchant_rows_sql('partners', ['bi', 'staff'], 'builder') | join(';\n')").split("; ")
     assert statements == [
         'grant ignore rls to role "builder"',
@@ -132,7 +132,7 @@ def test_merchants_read_their_own_rows_only_once_all_is_in_place(compiled: Compi
     ]
 
 
-def test_merchants_lose_their_right_before_their_policy(compiled: Compile) -> None:
+def test_merchants_lose_their_privilege_before_their_policy(compiled: Compile) -> None:
     assert compiled("unprotect_merchant_rows_sql('partners') | join(';\n')").split("; ") == [
         statement
         for mart, columns in MARTS_OF_MERCHANTS.items()
@@ -143,7 +143,7 @@ def test_merchants_lose_their_right_before_their_policy(compiled: Compile) -> No
     ] + ["drop rls policy if exists merchant_rows cascade", "drop rls policy if exists every_row cascade"]
 
 
-def test_policy_is_of_the_type_of_its_column(manifest: Manifest) -> None:
+def test_policy_has_the_type_of_its_column(manifest: Manifest) -> None:
     for mart in ("merchant_flyer_daily", "merchant_hourly"):
         assert manifest.nodes[f"model.flyer_analytics.{mart}"].columns["merchant_id"].data_type == "varchar(1024)"
 
@@ -173,7 +173,7 @@ def test_stream_of_kafka(compiled: Compile) -> None:
     )
 
 
-def test_every_table_says_where_its_rows_lie(manifest: Manifest) -> None:
+def test_distribution_and_sort_keys(manifest: Manifest) -> None:
     design = {
         node.name: (node.config.get("dist"), node.config.get("sort"))
         for node in manifest.nodes.values()

@@ -1,19 +1,15 @@
 {#
-    dbt run-operation load_stream
-
-    Appends to raw.flyer_events what has come to raw.flyer_events_stream since the last time, in one transaction: each
-    message once, with its partition and offset for file and row. Messages that are no rows go to raw.rejected_lines.
-    raw.loaded_files knows how far each partition was read, so that the view may be dropped and made anew.
+    A message's partition and offset are stored as its file and row. raw.loaded_files keeps how far each partition has been
+    read, so that the view can be dropped and created again.
 #}
 {%- macro load_stream() -%}
     {%- if target.type != 'redshift' or adapter.get_relation(target.database, 'raw', 'flyer_events_stream') is none -%}
         {{ exceptions.raise_compiler_error(
-            "There is no raw.flyer_events_stream in " ~ target.database ~ " to read: make it with create_stream, on Redshift"
+            "raw.flyer_events_stream does not exist in " ~ target.database ~ ": create it with create_stream, on Redshift"
         ) }}
     {%- endif -%}
     {%- do create_raw_tables() -%}
-    {%- call statement(auto_begin=true) -%} {{ lock_loads_sql() }} {%- endcall -%}
-    {%- set loaded_at = run_query(next_load_sql()).columns[0].values() | first -%}
+    {%- set loaded_at = begin_load() -%}
     {%- do run_query('drop table if exists load_messages') -%}
     {%- do run_query(new_messages_sql()) -%}
     {%- do run_query(insert_message_rows_sql(loaded_at)) -%}
@@ -23,14 +19,15 @@
     {%- do run_query('commit') -%}
     {%- do log(
         "Loaded " ~ counts[0] ~ " rows from the stream"
-        ~ ("; raw.rejected_lines keeps " ~ counts[1] ~ " messages that are no rows" if counts[1] else ""),
+        ~ ("; " ~ counts[1] ~ " messages could not be parsed, see raw.rejected_lines" if counts[1] else ""),
         info=true
     ) -%}
 {%- endmacro -%}
 
 {#
-    Text that is too long for a column, or is none, is kept as the hexadecimal of its beginning. chr(92) is a backslash:
-    a text with the escape of a NUL byte cannot be stored.
+    The new messages, each as text and with the reason why it cannot be parsed, if so. A message that is too long or is not
+    UTF-8 is kept as the hexadecimal digits of its beginning. chr(92) is a backslash: a text with an escaped NUL byte cannot
+    be stored.
 #}
 {%- macro new_messages_sql() -%}
     {%- set loaded_files = adapter.quote('raw') ~ '.loaded_files' -%}

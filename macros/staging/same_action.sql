@@ -1,4 +1,3 @@
-{# SQL condition, whether two rows name the same event, flyer and merchant; what one misses the other must miss too. #}
 {%- macro same_action(one, other) -%}
     {{ one }}.event = {{ other }}.event
     and coalesce({{ one }}.flyer_id, '') = coalesce({{ other }}.flyer_id, '')

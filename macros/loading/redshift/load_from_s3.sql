@@ -1,28 +1,21 @@
 {#
-    python -m flyer_analytics.load s3://bucket/events/        (make load FILE=s3://bucket/events/)
-
-    COPY reads all of a prefix or a manifest, and says of no row which file it came from. So the program lists S3, leaves
-    out what is loaded, writes one manifest for all files of one shape, and hands over `copies`, one for each manifest:
-
-        {manifest: s3://..., source: s3://..., format: csv | json | parquet, is_gzipped: true | false,
-         columns: [[name, type], ...], files: [{file: s3://..., fingerprint: ...}, ...]}
-
-    They are one transaction.
+    COPY reads everything under a prefix or in a manifest, and does not say which file a row came from. So
+    flyer_analytics/load.py lists S3, leaves out the files that are loaded, and writes one manifest for all files of the
+    same format and columns.
 #}
-{%- macro redshift__load_events(path, copies) -%}
+{%- macro load_from_s3(path, copies) -%}
     {%- if copies is none -%}
         {{ exceptions.raise_compiler_error(
-            "On Redshift S3 is listed first, which SQL cannot do: python -m flyer_analytics.load " ~ path
+            "On Redshift, load with python -m flyer_analytics.load " ~ path ~ ": it lists S3, which SQL cannot do"
         ) }}
     {%- endif -%}
     {%- do create_raw_tables() -%}
-    {%- call statement(auto_begin=true) -%} {{ lock_loads_sql() }} {%- endcall -%}
+    {%- set loaded_at = begin_load() -%}
     {%- for file in loaded_files_among(copies | sum(attribute='files', start=[])) -%}
         {{ exceptions.raise_compiler_error(
-            "Another load has meanwhile loaded " ~ file.file ~ "; nothing was loaded by this one. Run it again."
+            "Another load has loaded " ~ file.file ~ " in the meantime; this load has loaded nothing. Run it again."
         ) }}
     {%- endfor -%}
-    {%- set loaded_at = run_query(next_load_sql()).columns[0].values() | first -%}
     {%- set total = namespace(rows=0, rejected=0) -%}
 
     {%- for copy in copies -%}
@@ -48,53 +41,9 @@
 
     {%- do log(
         "Loaded " ~ total.rows ~ " rows from " ~ copies | sum(attribute='files', start=[]) | length ~ " files"
-        ~ ("; raw.rejected_lines keeps where " ~ total.rejected ~ " lines stand that are no rows" if total.rejected else ""),
+        ~ ("; " ~ total.rejected ~ " lines could not be parsed, see raw.rejected_lines" if total.rejected else ""),
         info=true
     ) -%}
-{%- endmacro -%}
-
-{# Tells, as JSON, which of the files are loaded: for the program that lists S3. #}
-{%- macro log_loaded_files(files) -%}
-    {%- do create_raw_tables() -%}
-    {%- do log(tojson(loaded_files_among(files)), info=true) -%}
-{%- endmacro -%}
-
-{# Those whose content is loaded, as `file`, with the name under which it is loaded, as `twin`. #}
-{%- macro loaded_files_among(files) -%}
-    {%- set twins = {} -%}
-    {%- for part in files | batch(1000) -%}
-        {%- for row in run_query(loaded_twins_sql(part | map(attribute='fingerprint'))).rows -%}
-            {%- do twins.update({row[0]: row[1]}) -%}
-        {%- endfor -%}
-    {%- endfor -%}
-    {%- set loaded = [] -%}
-    {%- for file in files if file.fingerprint in twins -%}
-        {%- do loaded.append({'file': file.file, 'twin': twins[file.fingerprint]}) -%}
-    {%- endfor -%}
-    {{ return(loaded) }}
-{%- endmacro -%}
-
-{%- macro loaded_twins_sql(fingerprints) -%}
-    select fingerprint, file from {{ adapter.quote('raw') }}.loaded_files
-    where fingerprint in (
-        {%- for fingerprint in fingerprints %}{{ sql_text(fingerprint) }}{{ ', ' if not loop.last }}{% endfor -%}
-    )
-{%- endmacro -%}
-
-{#
-    One load after the other, so that each one's instant is later and is seen later. In a new transaction, since one that
-    looked for tables before it had the lock would not see what the last load did.
-#}
-{%- macro lock_loads_sql() -%}
-    commit;
-    begin;
-    lock {{ adapter.quote('raw') }}.loaded_files
-{%- endmacro -%}
-
-{# The instant of this load, later than that of any load before: increments tell new rows by it. #}
-{%- macro next_load_sql() -%}
-    select cast(greatest(getdate(), {{ dateadd('microsecond', 1, 'max(_loaded_at)') }}) as varchar(30))
-    from {{ adapter.quote('raw') }}.loaded_files
 {%- endmacro -%}
 
 {%- macro copy_table_sql(copy) -%}
@@ -103,7 +52,7 @@
     )
 {%- endmacro -%}
 
-{# Of a columnar file COPY takes few options, and fails at the first value that it cannot read. #}
+{# For Parquet COPY has few options, and fails at the first value that it cannot read. #}
 {%- macro copy_sql(copy) -%}
     copy load_copy
     {%- if copy.format != 'parquet' %} (
@@ -124,13 +73,7 @@
     statupdate off
 {%- endmacro -%}
 
-{# The role that COPY and UNLOAD take on, as they spell it: the cluster's default one, or that of the variable. #}
-{%- macro iam_role() -%}
-    {%- set role = env_var('FLYER_REDSHIFT_IAM_ROLE', 'default') -%}
-    {{ role if role == 'default' else sql_text(role) }}
-{%- endmacro -%}
-
-{# A row's place in its file is not known. A data frame's id of floating point, 2268.0, is the id 2268. #}
+{# COPY does not tell a row's number in its file. The floating-point id 2268.0 of a data frame is the id 2268. #}
 {%- macro insert_copied_sql(copy, loaded_at) -%}
     {%- set types = dict(copy.columns) -%}
     insert into {{ adapter.quote('raw') }}.flyer_events
@@ -146,7 +89,7 @@
     from load_copy
 {%- endmacro -%}
 
-{# Redshift says where the line stands and what is wrong with it, not what it is. #}
+{# Redshift reports a bad line's number and what is wrong with it, but not the line itself. #}
 {%- macro insert_rejected_sql(copy_id, loaded_at) -%}
     insert into {{ adapter.quote('raw') }}.rejected_lines
     select trim(file_name), line_number, cast(null as varchar(1)), trim(error_message), cast('{{ loaded_at }}' as timestamp)
@@ -160,7 +103,7 @@
     group by file
 {%- endmacro -%}
 
-{# Of several files COPY does not say how many rows came from which. #}
+{# If a COPY reads several files, the number of rows of each is not known. #}
 {%- macro insert_loaded_files_sql(copy, rows, rejected, loaded_at) -%}
     insert into {{ adapter.quote('raw') }}.loaded_files values
     {%- for file in copy.files %}

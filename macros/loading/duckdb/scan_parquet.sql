@@ -23,34 +23,20 @@
         'has_unreadable_header': false,
         'fingerprint': load_result('scan').table.rows[0]['fingerprint'] | string,
         'texts': texts | join(', '),
+        'rows': numbered_parquet_rows(file),
     }) }}
 {%- endmacro -%}
 
-{%- macro insert_parquet_rows(file, scan) -%}
-    {%- set holds_nul -%} contains(concat({{ scan.texts }}), chr(0)) {%- endset -%}
-    {%- call statement(auto_begin=false) -%}
-        insert into raw.flyer_events
-        select {{ scan.texts }}, {{ sql_text(file) }}, row_number, {{ loaded_at() }}
-        from ({{ numbered_parquet_rows(file) }})
-        where not {{ holds_nul }}
-    {%- endcall -%}
-    {%- call statement(auto_begin=false) -%}
-        insert into raw.rejected_lines
-        select {{ sql_text(file) }}, row_number, concat_ws(',', {{ scan.texts }}), 'nul_byte', {{ loaded_at() }}
-        from ({{ numbered_parquet_rows(file) }})
-        where {{ holds_nul }}
-    {%- endcall -%}
+{# The file's rows with their numbers in the file. #}
+{%- macro numbered_parquet_rows(file) -%}
+    select *, row_number() over () as row_number from read_parquet({{ as_pattern(file) }}, hive_partitioning = false)
 {%- endmacro -%}
 
-{# A data frame turns whole-number ids into floating point where one is missing: 2268.0 is the id 2268. #}
+{# A column as text. Data frames turn integer ids into floating point if one is missing: 2268.0 is the id 2268. #}
 {%- macro parquet_text(column, type) -%}
     {%- if type in ['DOUBLE', 'FLOAT'] -%}
         regexp_replace(cast("{{ column }}" as varchar), '[.]0$', '')
     {%- else -%}
         cast("{{ column }}" as varchar)
     {%- endif -%}
-{%- endmacro -%}
-
-{%- macro numbered_parquet_rows(file) -%}
-    select *, row_number() over () as row_number from read_parquet({{ as_pattern(file) }}, hive_partitioning = false)
 {%- endmacro -%}

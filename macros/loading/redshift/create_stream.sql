@@ -1,26 +1,19 @@
-{#
-    dbt run-operation create_stream --args '{source: kinesis, name: flyer-events}'
-    dbt run-operation create_stream --args '{source: msk, name: flyer-events, cluster_arn: "arn:aws:kafka:..."}'
-
-    Makes raw.flyer_events_stream, a materialized view that Redshift itself keeps filled from a stream. It holds messages
-    as they came: parsing them there, one bad message would stop the stream. `load_stream` reads it.
-#}
 {%- macro create_stream(source, name, cluster_arn=none) -%}
     {%- if source not in ['kinesis', 'msk'] or (source == 'msk') != (cluster_arn is not none) -%}
         {{ exceptions.raise_compiler_error(
-            "create_stream takes source kinesis, or source msk with the cluster_arn of the cluster; it got source "
-            ~ source ~ " and cluster_arn " ~ cluster_arn
+            "create_stream needs source kinesis, or source msk with a cluster_arn; got source " ~ source
+            ~ " and cluster_arn " ~ cluster_arn
         ) }}
     {%- endif -%}
     {%- if adapter.get_relation(target.database, 'raw', 'flyer_events_stream') is not none -%}
-        {%- do log("raw.flyer_events_stream is there, nothing to do; drop it to make it anew", info=true) -%}
+        {%- do log("raw.flyer_events_stream exists already; drop it to create it again", info=true) -%}
     {%- else -%}
         {%- do create_raw_tables() -%}
-        {#- external things are made outside of transactions, one by one #}
+        {#- an external schema and what reads it are created outside of transactions #}
         {%- do run_query('commit') -%}
         {%- do run_query(create_stream_schema_sql(source, cluster_arn)) -%}
         {%- do run_query(create_stream_view_sql(source, name)) -%}
-        {%- do log("raw.flyer_events_stream follows " ~ name ~ "; load_stream reads it", info=true) -%}
+        {%- do log("Created raw.flyer_events_stream, which follows " ~ name ~ "; load_stream reads it", info=true) -%}
     {%- endif -%}
 {%- endmacro -%}
 
@@ -35,8 +28,10 @@
 {%- endmacro -%}
 
 {#
-    A position is text, as that of Kinesis is longer than any number, and of one length, so that it can be compared. Only
-    Kafka's serves as a row's place in its file.
+    The view holds messages as they arrive: if it parsed them, one bad message would stop the stream.
+
+    A position is text, since positions of Kinesis exceed every number type, and padded so that positions can be compared.
+    Only an offset of Kafka can be stored as a row number.
 #}
 {%- macro create_stream_view_sql(source, name) -%}
     {%- set partition, position, message, row = {

@@ -1,6 +1,6 @@
 {#
-    The number that stands for an id. Where it has none the cast fails and says so, as the model that numbers ids has not
-    seen all loads: a row that was dropped instead would be missing for good.
+    Without a key the cast fails, and its message shows the text. A row dropped instead would be missing for good, since
+    later increments do not read its load again.
 #}
 {%- macro require_key(key, id) -%}
     case

@@ -1,0 +1,3 @@
+{%- macro sql_text(value) -%}
+    '{{ value | replace("'", "''") }}'
+{%- endmacro -%}

@@ -1,0 +1,3 @@
+{%- macro csv_field_pattern() -%}
+    ,("([^"]|"")*"|[^",][^,]*|)
+{%- endmacro -%}

@@ -1,0 +1,3 @@
+{%- macro loaded_at() -%}
+    cast(getvariable('loaded_at') as timestamp)
+{%- endmacro -%}

@@ -1,0 +1,3 @@
+{%- macro longest_id() -%}
+    256
+{%- endmacro -%}
