@@ -299,6 +299,24 @@ def test_loads_that_change_what_was_there(project: Project) -> None:
     assert Loads(project).differences([row for name, rows in CASES.items() for row in timeline(name, *rows)]) == {}
 
 
+def test_the_example_of_the_docs(project: Project) -> None:
+    """The figures of docs/increments.md, before and after its late event."""
+    loads = Loads(project)
+    loads.project.start_over()
+    days = "select total_time_spent_in_secs, views, total_view_secs from marts.user_daily_avg_flyer_time order by date"
+    carried = "select part_started_at, view_started_at from intermediate.int_flyer_views_over_midnight"
+    first = ["0 2018-10-02T03:40:00Z flyer_open 1", "0 2018-10-02T03:55:00Z item_open 1"]
+    first += ["0 2018-10-02T04:10:00Z flyer_open 1", "0 2018-10-02T04:20:00Z list_flyers"]
+    loads.add(0, timeline("u", *first))
+    loads.run()
+    assert project.query(days) == [(900, 1, 2400), (900, 0, None)]
+    assert project.query(carried) == [(datetime(2018, 10, 2, 4, 10), datetime(2018, 10, 2, 3, 40))]
+    loads.add(1, timeline("u", "1 2018-10-02T04:01:00Z flyer_open 2"))
+    loads.run()
+    assert project.query(days) == [(900, 1, 1260), (900, 2, 1140)]
+    assert project.query(carried) == []
+
+
 def first_loads(loads: Loads, seed: int = 1, users: int = 60) -> list[Delivery]:
     """Load and build all loads but the last, and return the deliveries of that one."""
     draw = random.Random(seed)

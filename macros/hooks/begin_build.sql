@@ -1,7 +1,3 @@
-{#
-    Before a run that builds models: stops where it would mix rows of different settings or empty a complete build, and
-    forgets the last complete build where every model is to be built whole.
-#}
 {%- macro begin_build() -%}
     {%- set selected = project_models() | select('in', selected_resources) | list if execute else [] -%}
     {%- if selected and flags.WHICH in ['run', 'build', 'retry'] and is_build_known() -%}

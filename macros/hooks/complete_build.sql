@@ -1,7 +1,3 @@
-{#
-    After a run that built every model: records the loads that it saw as processed, and empties the lists of days. Until
-    then the next run processes the same loads again, which gives the same rows.
-#}
 {%- macro complete_build(results) -%}
     {%- if execute and flags.WHICH in ['run', 'build', 'retry'] and not flags.EMPTY -%}
         {%- set built = results | selectattr('status', 'equalto', 'success')

@@ -1,4 +1,3 @@
-{# Ids of this project's models. #}
 {%- macro project_models() -%}
     {{ return(
         graph.nodes.values() | selectattr('resource_type', 'equalto', 'model')

@@ -1,7 +1,3 @@
-{#
-    What decides the rows beside the events, as a dictionary. Bump `layout` when tables built by an older version cannot be
-    updated incrementally.
-#}
 {%- macro build_settings() -%}
     {%- set settings = {
         'layout': 4,

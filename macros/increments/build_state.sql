@@ -1,15 +1,5 @@
-{#
-    The table of one row that describes the last complete build: up to which load, under which settings, from which events.
-    It exists only while a complete build is known, so that its existence can be asked of dbt's cache, without a query.
-#}
 {%- macro build_state() -%}
     {{ return(api.Relation.create(
         database=target.database, schema=generate_schema_name('staging', none), identifier='build_state', type='table'
     )) }}
-{%- endmacro -%}
-
-{# Whether the relation is there, by dbt's cache. #}
-{%- macro is_build_known() -%}
-    {%- set state = build_state() -%}
-    {{ return(adapter.get_relation(state.database, state.schema, state.identifier) is not none) }}
 {%- endmacro -%}

@@ -1,4 +1,3 @@
-{# Which events the models read: `loaded`, or this version of the sample. #}
 {%- macro events_read() -%}
     {%- if run_query('select 1 from ' ~ adapter.quote('raw') ~ '.flyer_events limit 1').rows -%}
         {{ return('loaded') }}

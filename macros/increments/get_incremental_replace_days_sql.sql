@@ -1,8 +1,4 @@
-{#
-    Incremental strategy `replace_days`: deletes the days that the model's list names and inserts the recomputed rows, in
-    one statement. The list tells the days, not the rows, since a day may have no rows any more. A model that reads no
-    list replaces rows by its keys.
-#}
+{# The list tells which days to delete, not the new rows, since a day may have no rows any more. #}
 {%- macro get_incremental_replace_days_sql(arguments) -%}
     {%- set keys = arguments.unique_key | join(', ') -%}
     {%- set columns = get_quoted_csv(arguments.dest_columns | map(attribute='name')) -%}

@@ -1,4 +1,3 @@
-{# SQL condition: whether var recompute_dates names a date, or one at most so many days beside it. #}
 {%- macro is_date_to_recompute(date, days_beside=0) -%}
     {%- set dates = date_range(var('recompute_dates')) -%}
     {%- if dates -%}

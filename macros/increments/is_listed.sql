@@ -1,8 +1,4 @@
-{#
-    SQL condition for an increment: whether a row is on a day that a list names. On a full build, `true`.
-
-    The date is compared by itself first, so that the engine reads the blocks of those dates only.
-#}
+{# The date is compared by itself first, so that the engine reads the blocks of the listed dates only. #}
 {%- macro is_listed(days, is_increment, columns=['user_key', 'date'], recomputed=false) -%}
     {%- set listed = days ~ (' where is_recomputed' if recomputed else '') -%}
     {%- if not is_increment -%}

@@ -1,4 +1,3 @@
-{# SQL condition: whether a raw row has an event on a date that var recompute_dates names. #}
 {%- macro is_raw_row_to_recompute(event_at, loaded_at) -%}
     {%- set dates = date_range(var('recompute_dates')) -%}
     {%- if dates -%}

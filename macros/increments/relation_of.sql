@@ -1,4 +1,3 @@
-{# The relation of a model that the caller does not read by `ref`. #}
 {%- macro relation_of(name) -%}
     {%- set node = graph.nodes['model.flyer_analytics.' ~ name] -%}
     {{ return(api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias)) }}

@@ -1,4 +1,3 @@
-{# Names of the vars that decide the rows. Tables built under other values of them are rebuilt. #}
 {%- macro settings_vars() -%}
     {{ return([
         'reporting_timezone', 'source_timezone', 'max_gap_secs', 'inactivity_timeout_secs', 'max_clock_skew_secs',

@@ -1,4 +1,3 @@
-{# dbt's own answer, or yes while no complete build is known: then every model is built whole and swapped in. #}
 {%- macro should_full_refresh() -%}
     {%- set asked = config.get('full_refresh') -%}
     {%- if asked is none -%}{%- set asked = flags.FULL_REFRESH -%}{%- endif -%}

@@ -6,9 +6,10 @@
     zone may skip a date, or set its clocks back over midnight.
 #}
 {%- set is_increment = not should_full_refresh() -%}
-{%- set reach_micros = reach_secs() ~ '000000' -%}
+{%- set reach_secs = [var('max_gap_secs'), var('inactivity_timeout_secs')] | max -%}
+{%- set reach_micros = reach_secs ~ '000000' -%}
 {#- Events within reach are at most so many dates apart: one for the night, one for a skipped date, one for a long reach. #}
-{%- set most_dates = 2 + reach_secs() // (23 * 3600) %}
+{%- set most_dates = 2 + reach_secs // (23 * 3600) %}
 
 with
 
@@ -26,7 +27,7 @@ new_days as (
     from events
     where
         {% if is_increment -%}
-            _loaded_at > {{ complete_watermark() }}
+            _loaded_at > {{ watermark() }}
             or {{ is_date_to_recompute('date', most_dates) }}
         {%- else -%}
             false

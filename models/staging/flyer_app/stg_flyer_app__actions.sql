@@ -17,7 +17,7 @@ spellings as (
         min(_loaded_at) as _loaded_at
     from {{ ref('base_flyer_app__events') }}
     {%- if is_increment %}
-        where _loaded_at > {{ own_watermark() }}
+        where _loaded_at > {{ watermark(this) }}
     {%- endif %}
     group by raw_event, raw_flyer_id, raw_merchant_id
 

@@ -20,7 +20,7 @@ usable_events as (
         rejection_reason is null
         {%- if is_increment %}
             and (
-                _loaded_at > {{ own_watermark() }}
+                _loaded_at > {{ watermark(this) }}
                 or {{ is_raw_row_to_recompute('event_at', '_loaded_at') }}
             )
         {%- endif %}

@@ -11,7 +11,7 @@ rejected_events as (
     where
         rejection_reason is not null
         {%- if is_incremental() %}
-            and _loaded_at > {{ own_watermark() }}
+            and _loaded_at > {{ watermark(this) }}
         {%- endif %}
 
 )
