@@ -28,7 +28,7 @@ from python_tests.conftest import PROJECT, Project
         ("recompute_dates", "2018-10-01/2018-13-01", "a date written YYYY-MM-DD, or a first and a last one"),
         ("recompute_dates", "2018-10-02/2018-10-01", "a date written YYYY-MM-DD, or a first and a last one"),
         ("max_gap_secs", "2020-01-01", "a whole number of seconds from 1 to 86400"),
-        ("max_gap_sec", "60", "none of this project's: it has reporting_timezone"),
+        ("max_gap_sec", "60", "is unknown. The project has reporting_timezone"),
     ],
 )
 def test_a_bad_var_stops_the_run(project: Project, name: str, value: str, allowed: str) -> None:

@@ -7,9 +7,3 @@
         database=target.database, schema=generate_schema_name('staging', none), identifier='build_state', type='table'
     )) }}
 {%- endmacro -%}
-
-{# Whether the relation is there, by dbt's cache. #}
-{%- macro is_build_known() -%}
-    {%- set state = build_state() -%}
-    {{ return(adapter.get_relation(state.database, state.schema, state.identifier) is not none) }}
-{%- endmacro -%}
