@@ -5,7 +5,8 @@
 -- opened_secs is what measure 1 credits to the flyer; shown_secs is the same
 -- time credited to the flyer opened before. Where one flyer gains, another
 -- loses, so half of all differences moves between flyers.
-{%- set timeline = 'partition by user_key order by event_at, source_row nulls last, tie_order' %}
+{%- set timeline =
+    'partition by user_key order by event_at, source_row nulls last, tie_order' %}
 
 with
 

@@ -70,7 +70,7 @@ class Delivery:
     merchant_id: str
 
 
-# Around local midnight, UTC. Toronto: in summer, in winter and when the clocks change. Apia skipped 30 December 2011. In
+# Around local midnight, in UTC. Toronto: in summer, in winter and when clocks change. Apia skipped 30 December 2011. In
 # St. John's the clocks were set back at one minute past midnight, so the local date ran backwards for an hour.
 NIGHTS = {
     "America/Toronto": ["2018-07-01 03:40", "2018-12-01 04:30", "2018-11-04 04:30", "2018-03-11 06:30"],

@@ -44,7 +44,7 @@
 
 {# No other model depends on min_readers, so these alone are built whole: dbt does so where a table is missing. #}
 {%- macro drop_marts_for_merchants(old, selected) -%}
-    {%- for name in merchant_marts() -%}
+    {%- for name in ['merchant_flyer_daily', 'merchant_hourly'] -%}
         {%- if 'model.flyer_analytics.' ~ name not in selected -%}
             {{ exceptions.raise_compiler_error(
                 "var min_readers was " ~ old ~ " and is now " ~ var('min_readers') ~ ", so " ~ name
@@ -52,7 +52,7 @@
             ) }}
         {%- endif -%}
     {%- endfor -%}
-    {%- for name in merchant_marts() -%}
+    {%- for name in ['merchant_flyer_daily', 'merchant_hourly'] -%}
         {%- set mart = relation_of(name) -%}
         {%- set found = adapter.get_relation(mart.database, mart.schema, mart.identifier) -%}
         {%- if found -%}{%- do adapter.drop_relation(found) -%}{%- endif -%}

@@ -13,7 +13,9 @@ reader_days as (
     select * from {{ ref('int_flyer_reader_days') }}
     where
         views > 0
-        and {{ is_listed(days, is_increment, columns=['date'], recomputed=true) }}
+        and {{ is_listed(
+            days, is_increment, columns=['date'], recomputed=true
+        ) }}
 
 ),
 
@@ -22,7 +24,9 @@ flyer_events as (
     select * from {{ ref('int_flyer_events_in_views') }}
     where
         {{ is_listed(days, is_increment, columns=['date']) }}
-        and {{ is_listed(days, is_increment, columns=['view_date'], recomputed=true) }}
+        and {{ is_listed(
+            days, is_increment, columns=['view_date'], recomputed=true
+        ) }}
 
 ),
 

@@ -49,17 +49,17 @@ events_in_views as (
 
     select
         flyer_events.*,
-        coalesce(starts.view_started_at, flyer_events.event_at)
+        coalesce(parts.view_started_at, flyer_events.event_at)
             as view_started_at,
-        coalesce(starts.view_action_key, flyer_events.action_key)
+        coalesce(parts.view_action_key, flyer_events.action_key)
             as view_action_key,
-        coalesce(starts.view_date, flyer_events.date) as view_date
+        coalesce(parts.view_date, flyer_events.date) as view_date
     from flyer_events
-    left join view_parts_with_starts as starts
+    left join view_parts_with_starts as parts
         on
-            flyer_events.user_key = starts.user_key
-            and flyer_events.event_at = starts.event_at
-            and flyer_events.action_key = starts.action_key
+            flyer_events.user_key = parts.user_key
+            and flyer_events.event_at = parts.event_at
+            and flyer_events.action_key = parts.action_key
 
 )
 

@@ -84,9 +84,10 @@ flyer_events as (
             and micros_since_flyer_event < {{ timeout_micros }}, false
         ) as continues_view,
         case
-            when coalesce(
-                micros_to_next_screen >= {{ timeout_micros }}, true
-            ) then 'idle'
+            when
+                next_screen_at is null
+                or micros_to_next_screen >= {{ timeout_micros }}
+                then 'idle'
             when next_flyer_key = 0 then 'left'
             when next_flyer_key <> flyer_key then 'next_flyer'
         end as view_end_reason

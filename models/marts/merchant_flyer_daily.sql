@@ -11,14 +11,18 @@ with
 flyer_days as (
 
     select * from {{ ref('int_flyer_daily') }}
-    where {{ is_listed(days, is_increment, columns=['date'], recomputed=true) }}
+    where {{ is_listed(
+            days, is_increment, columns=['date'], recomputed=true
+        ) }}
 
 ),
 
 favorites as (
 
     select * from {{ ref('int_flyer_favorites') }}
-    where {{ is_listed(days, is_increment, columns=['date'], recomputed=true) }}
+    where {{ is_listed(
+            days, is_increment, columns=['date'], recomputed=true
+        ) }}
 
 ),
 

@@ -14,7 +14,9 @@ shown_flyer_days as (
     select * from {{ ref('int_flyer_daily') }}
     where
         readers >= {{ var('min_readers') }}
-        and {{ is_listed(days, is_increment, columns=['date'], recomputed=true) }}
+        and {{ is_listed(
+            days, is_increment, columns=['date'], recomputed=true
+        ) }}
 
 ),
 
@@ -30,7 +32,9 @@ flyer_views as (
     where
         view_end_reason is not null
         and {{ is_listed(days, is_increment, columns=['date']) }}
-        and {{ is_listed(days, is_increment, columns=['view_date'], recomputed=true) }}
+        and {{ is_listed(
+            days, is_increment, columns=['view_date'], recomputed=true
+        ) }}
 
 ),
 

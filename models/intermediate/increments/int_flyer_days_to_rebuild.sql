@@ -7,7 +7,6 @@
 #}
 {%- set is_increment = not should_full_refresh() -%}
 {%- set reach_secs = [var('max_gap_secs'), var('inactivity_timeout_secs')] | max -%}
-{%- set reach_micros = reach_secs ~ '000000' -%}
 {#- Events within reach are at most so many dates apart: one for the night, one for a skipped date, one for a long reach. #}
 {%- set most_dates = 2 + reach_secs // (23 * 3600) %}
 
@@ -39,7 +38,7 @@ new_days as (
 offsets as (
 
     {% for days in range(-2 * most_dates, 2 * most_dates + 1) -%}
-        select {{ days }} as days
+        select {{ days }} as distance
         {{- '\n    union all\n    ' if not loop.last }}
     {%- endfor %}
 
@@ -48,7 +47,7 @@ offsets as (
 nearby_dates as (
 
     select distinct
-        cast({{ dateadd('day', 'offsets.days', 'new_days.date') }} as date)
+        cast({{ dateadd('day', 'offsets.distance', 'new_days.date') }} as date)
             as date
     from new_days
     cross join offsets
@@ -74,7 +73,7 @@ user_days_with_nearby_dates as (
 
     select
         user_days.*,
-        cast({{ dateadd('day', 'offsets.days', 'user_days.date') }} as date)
+        cast({{ dateadd('day', 'offsets.distance', 'user_days.date') }} as date)
             as nearby_date
     from user_days
     cross join offsets
@@ -94,34 +93,36 @@ days_within_reach as (
             user_days.user_key = other.user_key
             and user_days.nearby_date = other.date
     where
-        {{ datediff('user_days.last_event_at', 'other.first_event_at', 'microsecond') }}
-        < {{ reach_micros }}
-        and {{ datediff('other.last_event_at', 'user_days.first_event_at', 'microsecond') }}
-        < {{ reach_micros }}
+        other.first_event_at
+        < {{ dateadd('second', reach_secs, 'user_days.last_event_at') }}
+        and user_days.first_event_at
+        < {{ dateadd('second', reach_secs, 'other.last_event_at') }}
 
 ),
 
 days_to_rebuild as (
 
     select distinct
-        days.user_key,
-        days.date_within_reach as date
-    from days_within_reach as days
+        user_days.user_key,
+        user_days.date_within_reach as date
+    from days_within_reach as user_days
     inner join new_days
-        on days.user_key = new_days.user_key and days.date = new_days.date
+        on
+            user_days.user_key = new_days.user_key
+            and user_days.date = new_days.date
 
 ),
 
 days_to_read as (
 
     select distinct
-        days.user_key,
-        days.date_within_reach as date
-    from days_within_reach as days
+        user_days.user_key,
+        user_days.date_within_reach as date
+    from days_within_reach as user_days
     inner join days_to_rebuild
         on
-            days.user_key = days_to_rebuild.user_key
-            and days.date = days_to_rebuild.date
+            user_days.user_key = days_to_rebuild.user_key
+            and user_days.date = days_to_rebuild.date
 
 )
 

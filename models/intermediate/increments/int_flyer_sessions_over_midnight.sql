@@ -2,6 +2,8 @@
     When the sessions began that are carried over midnight. A few rows, computed whole in every run, so that none is
     outdated when a session of several days gets another start.
 #}
+{%- set timeline =
+    'partition by user_key order by started_at' %}
 
 with
 
@@ -21,14 +23,14 @@ parts_with_starts as (
 
     select
         *,
-        {%- for column in ['started_at', 'date'] %}
-        last_value(first_{{ column }} ignore nulls) over (
-            partition by user_key
-            order by started_at
+        last_value(first_started_at ignore nulls) over (
+            {{ timeline }}
             rows between unbounded preceding and current row
-        ) as session_{{ column }}
-        {{- ',' if not loop.last }}
-        {%- endfor %}
+        ) as session_started_at,
+        last_value(first_date ignore nulls) over (
+            {{ timeline }}
+            rows between unbounded preceding and current row
+        ) as session_date
     from parts
 
 )

@@ -2,6 +2,8 @@
     When the views began that are carried over midnight. A few rows, computed whole in every run, so that none is outdated
     when a view of several days gets another start.
 #}
+{%- set timeline =
+    'partition by user_key order by part_started_at, case when is_carried then 0 else 1 end' %}
 
 with
 
@@ -30,14 +32,18 @@ parts_with_starts as (
         part_started_at,
         part_action_key,
         is_carried,
-        {%- for column in ['started_at', 'action_key', 'date'] %}
-        last_value(first_{{ column }} ignore nulls) over (
-            partition by user_key
-            order by part_started_at, case when is_carried then 0 else 1 end
+        last_value(first_started_at ignore nulls) over (
+            {{ timeline }}
             rows between unbounded preceding and current row
-        ) as view_{{ column }}
-        {{- ',' if not loop.last }}
-        {%- endfor %}
+        ) as view_started_at,
+        last_value(first_action_key ignore nulls) over (
+            {{ timeline }}
+            rows between unbounded preceding and current row
+        ) as view_action_key,
+        last_value(first_date ignore nulls) over (
+            {{ timeline }}
+            rows between unbounded preceding and current row
+        ) as view_date
     from parts
 
 )

@@ -69,18 +69,27 @@ new_actions as (
         where known.action_key is null
     {%- endif %}
 
-)
+),
 
-select
-    ---------- key
-    cast(
+new_actions_numbered as (
+
+    select
+        *,
         row_number() over (
             order by
                 _loaded_at,
                 event,
                 flyer_id nulls first,
                 merchant_id nulls first
-        )
+        ) as number
+    from new_actions
+
+)
+
+select
+    ---------- key
+    cast(
+        number
         {%- if is_increment %}
             + (select coalesce(max(action_key), 0) from {{ this }})
         {%- endif %}
@@ -98,4 +107,4 @@ select
 
     ---------- delivery
     _loaded_at
-from new_actions
+from new_actions_numbered
