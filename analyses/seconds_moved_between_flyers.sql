@@ -41,8 +41,8 @@ gaps as (
 
     select
         *,
-        {{ datediff('shown_at', 'event_at', 'microsecond') }} * 0.000001
-            as gap_secs
+        {{ datediff('shown_at', 'event_at', 'microsecond') }}
+        * 0.000001 as gap_secs
     from flyer_events_with_previous
 
 ),

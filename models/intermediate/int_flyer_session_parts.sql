@@ -33,7 +33,8 @@ events_with_slots as (
         events.user_key,
         events.date,
         events.event_at,
-        {{ micros }} - mod({{ micros }}, {{ timeout_micros }}) as slot,
+        {{ micros }}
+        - mod({{ micros }}, {{ timeout_micros }}) as slot,
         case when actions.flyer_key is not null then 1 else 0 end
             as shows_flyer,
         case when actions.role <> 'neutral' then events.event_at end

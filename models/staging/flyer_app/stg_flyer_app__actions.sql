@@ -16,9 +16,7 @@ spellings as (
         raw_merchant_id,
         min(_loaded_at) as _loaded_at
     from {{ ref('base_flyer_app__events') }}
-    {%- if is_increment %}
-        where _loaded_at > {{ watermark(this) }}
-    {%- endif %}
+    where {{ is_unprocessed(is_increment) }}
     group by raw_event, raw_flyer_id, raw_merchant_id
 
 ),

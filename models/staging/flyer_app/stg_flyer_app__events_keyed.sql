@@ -18,12 +18,7 @@ usable_events as (
     select * from {{ ref('base_flyer_app__events') }}
     where
         rejection_reason is null
-        {%- if is_increment %}
-            and (
-                _loaded_at > {{ watermark(this) }}
-                or {{ is_raw_row_to_recompute('event_at', '_loaded_at') }}
-            )
-        {%- endif %}
+        and {{ is_unprocessed(is_increment, event_at='event_at') }}
 
 ),
 

@@ -10,9 +10,7 @@ rejected_events as (
     select * from {{ ref('base_flyer_app__events') }}
     where
         rejection_reason is not null
-        {%- if is_incremental() %}
-            and _loaded_at > {{ watermark(this) }}
-        {%- endif %}
+        and {{ is_unprocessed(is_incremental()) }}
 
 )
 
