@@ -84,16 +84,16 @@ select
 
     ---------- on the last event of the view: all its events before were on
     ---------- screen until the next one
-    case
-        when view_end_reason is null then null
-        when continues_view
-            then
-                cast(
+    cast(
+        case
+            when view_end_reason is null then null
+            when continues_view
+                then
                     {{ datediff('view_started_at', 'event_at', 'microsecond') }}
-                    * 0.000001 as decimal(18, 6)
-                ) + coalesce(on_screen_secs, 0)
-        else on_screen_secs
-    end as view_secs,
+                    * 0.000001 + coalesce(on_screen_secs, 0)
+            else on_screen_secs
+        end as decimal(18, 6)
+    ) as view_secs,
     view_end_reason,
     went_to_other_merchant
 from events_in_views

@@ -107,14 +107,18 @@ select
     source_row,
 
     ---------- measures
-    case
-        when micros_since_flyer_event < {{ max_gap_micros }}
-            then cast(micros_since_flyer_event * 0.000001 as decimal(18, 6))
-    end as gap_secs,
-    case
-        when micros_to_next_screen < {{ timeout_micros }}
-            then cast(micros_to_next_screen * 0.000001 as decimal(18, 6))
-    end as on_screen_secs,
+    cast(
+        case
+            when micros_since_flyer_event < {{ max_gap_micros }}
+                then micros_since_flyer_event * 0.000001
+        end as decimal(18, 6)
+    ) as gap_secs,
+    cast(
+        case
+            when micros_to_next_screen < {{ timeout_micros }}
+                then micros_to_next_screen * 0.000001
+        end as decimal(18, 6)
+    ) as on_screen_secs,
 
     ---------- view
     continues_view,
