@@ -1,4 +1,4 @@
-"""The stand-in itself: what the unmodified driver gets from it, and what is left when it ends."""
+"""The stand-in itself: what the unmodified driver receives from it, and that it leaves nothing behind."""
 
 import gzip
 import os
@@ -20,7 +20,7 @@ PROJECT = Path(__file__).parents[2]
 
 
 class Session:
-    """The driver's connection, in autocommit as dbt has it."""
+    """A connection of the driver, in autocommit as dbt uses it."""
 
     def __init__(self, standin: Standin, database: str) -> None:
         self._connection = redshift_connector.connect(
@@ -80,11 +80,11 @@ def session(standin: Standin, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sessi
         ("sha2('a', 256)", "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"),
     ],
 )
-def test_values_are_those_of_redshift(session: Session, expression: str, value: object) -> None:
+def test_values_equal_redshifts(session: Session, expression: str, value: object) -> None:
     assert session.run(f"select distinct {expression} from (select 1 as n union all select 2) as t") == [(value,)]
 
 
-def test_values_that_windows_pass_over(session: Session) -> None:
+def test_windows_ignore_nulls(session: Session) -> None:
     assert session.run(
         "select first_value(v ignore nulls) over (order by n rows between unbounded preceding and current row),"
         " last_value(v ignore nulls) over (order by n rows between unbounded preceding and current row),"
@@ -102,13 +102,13 @@ def test_values_that_windows_pass_over(session: Session) -> None:
         ("select array_agg(1)", "Redshift has no array_agg"),
         ("create temp table t distkey(b) as select 1 as a", "keys_checked.b does not exist"),
         ("create table t (a integer)", "permission denied for schema redshift"),
-        ("select datediff(week, getdate(), getdate())", 'no datepart "week"'),
+        ("select datediff(week, getdate(), getdate())", 'does not support datepart "week"'),
         ("select epoch_us(getdate())", "function epoch_us"),
         ("copy t from 's3://nowhere/x' iam_role default csv", "'s3://nowhere/x' does not exist"),
         ("unload ('select 1') to 's3://b/x' iam_role default", "syntax error"),
     ],
 )
-def test_what_is_refused_is_a_database_error(session: Session, sql: str, message: str) -> None:
+def test_refused_statements_are_database_errors(session: Session, sql: str, message: str) -> None:
     assert message in session.fails(sql)
     assert session.run("select 1") == [(1,)]
 
@@ -122,7 +122,7 @@ def test_transactions(session: Session) -> None:
     assert "does not exist" in session.fails("select * from s.t")
 
 
-def test_statements_are_kept_as_they_were_sent(standin: Standin, session: Session) -> None:
+def test_statements_are_recorded_as_they_were_sent(standin: Standin, session: Session) -> None:
     sql = 'select "A", datediff(day, b, b) from (select 1 as a, getdate() as b) as t'
     session.run(sql)
     assert standin.statements_of("standin")[-1] == sql
@@ -131,18 +131,16 @@ def test_statements_are_kept_as_they_were_sent(standin: Standin, session: Sessio
 def test_an_emulation(standin: Standin, session: Session) -> None:
     def answer(sql: str) -> str:
         if "nowhere" in sql:
-            raise RefusedError("there is no nowhere")
+            raise RefusedError("nowhere does not exist")
         return "select 'emulated'"
 
     standin.emulate("create external schema", answer)
     assert session.run("/* dbt */ Create External Schema s from kafka") == [("emulated",)]
-    assert session.fails("create external schema nowhere") == "there is no nowhere"
+    assert session.fails("create external schema nowhere") == "nowhere does not exist"
 
 
 @pytest.mark.parametrize("kind", ["csv", "csv.gz", "json", "json.gz", "parquet"])
-def test_copy_reads_a_folder_in_the_place_of_a_bucket(
-    standin: Standin, session: Session, tmp_path: Path, kind: str
-) -> None:
+def test_copy_reads_a_folder_instead_of_a_bucket(standin: Standin, session: Session, tmp_path: Path, kind: str) -> None:
     rows: list[tuple[str | None, int]] = [('a, "b"\n\tc\\', 1), ("é", 2)]
     file = tmp_path / "in" / f"events.{kind}"
     file.parent.mkdir()
@@ -175,7 +173,7 @@ def test_copy_reads_a_folder_in_the_place_of_a_bucket(
     assert session.run("select text, number from s.t order by number") == rows
 
 
-# ---------- its life
+# ---------- start and end
 
 PROGRAM = """
 import sys, time
@@ -192,28 +190,28 @@ def start(*prefix: str) -> tuple[subprocess.Popen[str], Path]:
     program = subprocess.Popen(command, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert program.stdout
     folder = Path(program.stdout.readline().strip())
-    assert folder.name.startswith("redshift-"), "it did not start"
+    assert folder.name.startswith("redshift-"), "the stand-in did not start"
     return program, folder
 
 
 def as_ordinary_user() -> tuple[str, ...]:
-    """What makes a command run as somebody else than root. Skips where nobody else may use this Python."""
+    """Return a prefix that runs a command as another user than root. Skips if no other user can run this Python."""
     if os.geteuid() != 0:
         return ()
     prefix = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
     if subprocess.run([*prefix, sys.executable, "-c", "import psycopg2"], cwd=PROJECT).returncode:
-        pytest.skip(f"only root may use {sys.executable}")
+        pytest.skip(f"only root can run {sys.executable}")
     return prefix
 
 
 def processes_in(folder: Path) -> list[str]:
-    """Command lines of processes that were started with ``folder``."""
+    """Return the command lines of processes that were started with ``folder``."""
     found = []
     for command in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             found.append(command.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
         except OSError:
-            continue  # it has ended
+            continue  # the process has ended
     return [command for command in found if str(folder) in command]
 
 
@@ -225,8 +223,8 @@ def assert_gone(folder: Path) -> None:
     assert processes_in(folder) == []
 
 
-def test_two_at_once_leave_nothing_behind_not_even_when_killed() -> None:
-    """One as whoever runs the tests, maybe root, the other as an ordinary user."""
+def test_two_standins_leave_nothing_behind_even_if_killed() -> None:
+    """One runs as the user of the tests, maybe root, the other as an ordinary user."""
     (ended, first), (killed, second) = start(), start(*as_ordinary_user())
     assert processes_in(first)
     assert processes_in(second)

@@ -1,14 +1,14 @@
--- What Redshift has and PostgreSQL has not, or has with another meaning. Run once, in the template of every database.
--- The schema stands before pg_catalog in the search path, so that its functions are the ones that are found.
+-- What PostgreSQL does not have or defines differently. Runs once, in the template of every database.
+-- The schema comes before pg_catalog in the search path, so its functions take precedence.
 
 create schema redshift;
 grant usage on schema redshift to public;
 grant create on schema public to public;
 
 
--- ---------- what the proxy calls
+-- ---------- called by the proxy
 
--- A statement that is refused becomes this call, and so a database error.
+-- A refused statement is replaced by this call, which raises a database error.
 create function redshift.refuse(message text) returns void language plpgsql as $$
 begin
     raise exception using message = message, errcode = 'feature_not_supported';
@@ -20,7 +20,7 @@ end $$;
 create function redshift.getdate() returns timestamp language sql stable as
     $$ select date_trunc('second', statement_timestamp() at time zone 'UTC') $$;
 
--- The edits call it where a statement names sysdate.
+-- The edits replace `sysdate` by this call.
 create function redshift.sysdate() returns timestamp language sql stable as
     $$ select transaction_timestamp() at time zone 'UTC' $$;
 
@@ -33,10 +33,10 @@ create function redshift.convert_timezone(source text, target text, instant time
 
 create function redshift.no_datepart(part text) returns bigint language plpgsql immutable as $$
 begin
-    raise exception 'the stand-in knows no datepart "%" here', part using errcode = 'feature_not_supported';
+    raise exception 'the stand-in does not support datepart "%" here', part using errcode = 'feature_not_supported';
 end $$;
 
--- Boundaries between the two, not time that has passed. Weeks are left out: write date_trunc.
+-- Counts boundaries, not elapsed time. Weeks are not supported: use date_trunc.
 create function redshift.datediff(part text, start timestamp, finish timestamp)
     returns bigint language sql immutable as $$
 select case
@@ -61,7 +61,7 @@ end $$;
 create function redshift.datediff(part text, start date, finish date) returns bigint language sql immutable as
     $$ select redshift.datediff(part, start::timestamp, finish::timestamp) $$;
 
--- Returns a timestamp for a date too.
+-- Returns a timestamp also for a date.
 create function redshift.dateadd(part text, number bigint, start timestamp)
     returns timestamp language sql immutable as $$
 select case
@@ -81,7 +81,7 @@ create function redshift.last_day(instant timestamp) returns date language sql i
 
 -- ---------- texts
 
--- Where nothing is found, PostgreSQL says null.
+-- Returns an empty text where PostgreSQL returns null: if nothing matches.
 create function redshift.regexp_substr(value text, pattern text) returns text language sql immutable as
     $$ select case when value is not null then coalesce(pg_catalog.regexp_substr(value, pattern), '') end $$;
 
@@ -95,7 +95,7 @@ select case bits
     when 512 then encode(sha512(convert_to(value, 'UTF8')), 'hex')
 end $$;
 
--- concat() takes two arguments there, and is null where one of them is.
+-- On Redshift, concat() takes two arguments, and is null if one of them is.
 create function redshift.concat(one text, other text) returns text language sql immutable as $$ select one || other $$;
 
 create function redshift.nvl(one anycompatible, other anycompatible) returns anycompatible language sql immutable as
@@ -107,10 +107,10 @@ create function redshift.nvl2(value anyelement, present anycompatible, absent an
 
 -- ---------- numbers
 
--- bigint stays bigint where PostgreSQL goes on in numeric.
+-- The sum of bigints is a bigint on Redshift, numeric in PostgreSQL.
 create aggregate redshift.sum(bigint) (sfunc = int8pl, stype = bigint);
 
--- An average of whole numbers is a whole number.
+-- The average of integers is an integer.
 create function redshift.whole_average(state bigint[]) returns bigint language sql immutable as
     $$ select state[2] / nullif(state[1], 0) $$;
 create function redshift.add_to_average(state bigint[], value bigint) returns bigint[] language sql immutable as
@@ -125,7 +125,7 @@ create aggregate redshift.avg(bigint)
 
 -- ---------- windows
 
--- A strict function over no initial state starts with the first value that is not null, and passes nulls over.
+-- Without an initial state, a strict function starts with the first value that is not null, and skips nulls.
 create function redshift.keep_first(state anyelement, value anyelement) returns anyelement
     language sql immutable strict as $$ select state $$;
 create function redshift.keep_last(state anyelement, value anyelement) returns anyelement
@@ -136,7 +136,7 @@ create aggregate redshift.last_value_ignore_nulls(anyelement) (sfunc = redshift.
 
 -- ---------- casts
 
--- numeric loses digits where enable_numeric_rounding is off, as it is by default: rows that are inserted are rounded.
+-- An explicit cast truncates, since enable_numeric_rounding is off by default. Inserted values are rounded.
 create function redshift.to_scale(value numeric, modifier integer, is_explicit boolean)
     returns numeric language sql immutable strict as $$
 select case
@@ -181,9 +181,9 @@ create cast (text as boolean) with function redshift.no_boolean(text);
 create cast (varchar as boolean) with function redshift.no_boolean(varchar);
 
 
--- ---------- system views and functions, with the columns that the adapter and monitoring read
+-- ---------- system views and functions, with the columns that the adapter and monitoring queries read
 
--- No view is late-binding here.
+-- There are no late-binding views here.
 create function pg_catalog.pg_get_late_binding_view_cols() returns setof record language sql stable as
     $$ select null::name, null::name, null::name, null::varchar, null::integer where false $$;
 
@@ -228,7 +228,7 @@ create view redshift.svv_relation_privileges as
     left join pg_roles on acl.grantee = pg_roles.oid
     where pg_namespace.nspname not in ('pg_catalog', 'information_schema', 'redshift');
 
--- Rows that the last copy of this session brought.
+-- Rows loaded by the last COPY of this session.
 create function redshift.pg_last_copy_count() returns bigint language sql stable as
     $$ select nullif(current_setting('redshift.last_copy_count', true), '')::bigint $$;
 

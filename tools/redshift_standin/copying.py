@@ -1,6 +1,6 @@
-"""COPY from S3, read from a local folder that stands for a bucket. Only what COPY reads is emulated, not its errors.
+"""COPY from S3, emulated with local folders as buckets. Only reading is emulated, not COPY's error handling.
 
-PostgreSQL is given a file of its own text format, inside the transaction in which COPY was sent.
+PostgreSQL reads a file in its own text format, in the transaction in which COPY was sent.
 """
 
 import csv
@@ -21,9 +21,9 @@ Row = tuple[str | None, ...]
 
 
 def copy_locally(sql: str, buckets: Mapping[str, Path], scratch: Path) -> str:
-    """The statement that reads what ``sql``, a COPY, names; ``buckets`` maps prefixes such as ``s3://events``.
+    """Return the statement that reads the files of ``sql``, a COPY; ``buckets`` maps prefixes such as ``s3://events``.
 
-    Raises ``RefusedError`` where it names no file, no role, or options that this does not read.
+    Raises ``RefusedError`` if it names no existing file, no role, or options that are not supported.
     """
     parts = [token for token in without_blanks(tokens(sql)) if token.word != ";"]
     source = next(place for place, token in enumerate(parts) if token.word == "from")
@@ -63,7 +63,7 @@ def local_path(location: str, buckets: Mapping[str, Path]) -> Path:
 
 
 def local_files(location: str, buckets: Mapping[str, Path], *, is_manifest: bool) -> list[Path]:
-    """The files whose keys begin with the prefix ``location``, or those that the manifest there lists."""
+    """Return the files whose keys begin with the prefix ``location``, or those listed in the manifest ``location``."""
     path = local_path(location, buckets)
     if is_manifest:
         return [local_path(entry["url"], buckets) for entry in json.loads(path.read_text())["entries"]]
@@ -96,7 +96,7 @@ def opened(file: Path, is_gzip: bool) -> Iterator[IO[str]]:
 
 
 def read_csv(file: Path, columns: list[str], is_gzip: bool, skipped: int) -> Iterator[Row]:
-    """An empty field that is not quoted is an empty text, as without EMPTYASNULL."""
+    """Yield rows. An empty field without quotes is an empty text, as without EMPTYASNULL."""
     with opened(file, is_gzip) as text:
         for number, fields in enumerate(csv.reader(text)):
             if number >= skipped and fields:
@@ -118,7 +118,7 @@ def read_json(file: Path, columns: list[str], is_gzip: bool) -> Iterator[Row]:
 
 
 def read_parquet(file: Path, columns: list[str]) -> Iterator[Row]:
-    """Parquet columns are taken in their order, whatever they are called."""
+    """Yield rows. Parquet columns map by position, whatever their names."""
     with duckdb.connect() as connection:
         rows = connection.execute("from read_parquet(?)", [str(file)]).fetchall()
     for row in rows:

@@ -1,6 +1,6 @@
-"""What Redshift reads and PostgreSQL does not, edited token by token; what Redshift refuses, refused.
+"""Edits Redshift SQL for PostgreSQL, token by token, and refuses statements that Redshift would refuse.
 
-Everything that SQL can say stands in bootstrap.pgsql instead: functions, aggregates, casts and system views.
+What SQL can express is in bootstrap.pgsql instead: functions, aggregates, casts and system views.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,11 +9,11 @@ from tools.redshift_standin.tokens import Kind, Token, mark, quoted, text_of, to
 
 
 class RefusedError(Exception):
-    """A statement that Redshift would not execute, or that the stand-in cannot; the message becomes the database's."""
+    """Redshift would refuse the statement, or the stand-in cannot execute it. The message becomes a database error."""
 
 
 def edit(sql: str) -> str:
-    """The statement that PostgreSQL executes in the place of ``sql``. Raises ``RefusedError``."""
+    """Return the statement that PostgreSQL executes instead of ``sql``. Raises ``RefusedError``."""
     parts = tokens(sql)
     refuse_what_redshift_lacks(parts)
     for change in EDITS:
@@ -21,11 +21,11 @@ def edit(sql: str) -> str:
     return text_of(parts)
 
 
-# ---------- finding things
+# ---------- search
 
 
 def following(parts: list[Token], place: int, words: str) -> int | None:
-    """The place behind ``words`` where they stand at or, but for blanks, behind ``place``; else None."""
+    """Return the position after ``words`` if they follow at ``place``, ignoring blanks; else None."""
     for word in words.split():
         place = skip_blanks(parts, place)
         if place >= len(parts) or parts[place].word != word:
@@ -41,7 +41,7 @@ def skip_blanks(parts: list[Token], place: int) -> int:
 
 
 def closing(parts: list[Token], opening: int) -> int:
-    """The place of the parenthesis that closes the one at ``opening``."""
+    """Return the position of the parenthesis that closes the one at ``opening``."""
     depth = 0
     for place in range(opening, len(parts)):
         depth += {"(": 1, ")": -1}.get(parts[place].word, 0)
@@ -51,7 +51,7 @@ def closing(parts: list[Token], opening: int) -> int:
 
 
 def call_at(parts: list[Token], place: int) -> tuple[int, int] | None:
-    """Opening and closing parenthesis of the function call at ``place``, or None where none is."""
+    """Return the positions of the parentheses of the function call at ``place``, or None if there is no call."""
     if parts[place].kind is not Kind.WORD or (place and parts[place - 1].word == "."):
         return None
     behind = following(parts, place + 1, "(")
@@ -70,16 +70,16 @@ def split_at_commas(parts: list[Token]) -> Iterator[list[Token]]:
     yield item
 
 
-# ---------- what Redshift refuses
+# ---------- refused by Redshift
 
 LACKING = {
     "filter (": "aggregate filters: write case when ... end inside the aggregate",
     "distinct on (": "select distinct on: number the rows in a window and keep the first",
     "array_agg (": "array_agg: use listagg or split_to_array",
     "string_agg (": "string_agg: use listagg",
-    "generate_series (": "generate_series outside its leader node: join a table of numbers",
+    "generate_series (": "generate_series outside the leader node: join a table of numbers",
     "lateral (": "lateral joins: join on a subquery",
-    "unnest (": "unnest: use a SUPER column, or listagg's opposite split_part",
+    "unnest (": "unnest: use a SUPER column or split_part",
     "make_interval (": "make_interval: use dateadd",
     "to_jsonb (": "jsonb: use the SUPER type",
     "create index": "indexes: name a sort key",
@@ -87,7 +87,7 @@ LACKING = {
     "create trigger": "triggers",
     "insert or": "insert or ...: use merge, or delete and insert",
     "on conflict": "on conflict: use merge, or delete and insert",
-    "group by all": "group by all in all its versions: name the columns",
+    "group by all": "group by all (only new versions do): name the columns",
 }
 
 
@@ -108,12 +108,12 @@ def refuse_what_redshift_lacks(parts: list[Token]) -> None:
 
 
 def fold_quoted_names(parts: list[Token]) -> list[Token]:
-    """Redshift folds quoted names to lower case too, unless a session asks it not to."""
+    """Redshift folds quoted names to lower case too, unless the session changes that."""
     return [Token.of(t.kind, t.text.lower()) if t.kind is Kind.QUOTED else t for t in parts]
 
 
 def quote_dateparts(parts: list[Token]) -> list[Token]:
-    """``datediff(day, a, b)``: the bare part of a date becomes a text, which a function can take."""
+    """``datediff(day, a, b)``: quote the date part, so that a function can take it as text."""
     found = list(parts)
     for place, token in enumerate(parts):
         if token.word in ("datediff", "dateadd", "date_diff", "date_part") and (call := call_at(parts, place)):
@@ -124,7 +124,7 @@ def quote_dateparts(parts: list[Token]) -> list[Token]:
 
 
 def name_null_treatment(parts: list[Token]) -> list[Token]:
-    """``last_value(x ignore nulls) over`` becomes ``last_value_ignore_nulls(x) over``, an aggregate of ours."""
+    """``last_value(x ignore nulls) over`` becomes ``last_value_ignore_nulls(x) over``, from bootstrap.pgsql."""
     found = list(parts)
     for place, token in enumerate(parts):
         if token.word not in ("first_value", "last_value", "nth_value", "lag", "lead"):
@@ -141,7 +141,7 @@ def name_null_treatment(parts: list[Token]) -> list[Token]:
                     found[number] = mark(" ")
                 if treatment == "ignore":
                     if token.word not in ("first_value", "last_value"):
-                        raise RefusedError(f"the stand-in has no {token.word} that ignores nulls")
+                        raise RefusedError(f"the stand-in does not support {token.word} with ignore nulls")
                     found[place] = Token.of(Kind.WORD, token.word + "_ignore_nulls")
                 break
     return found
@@ -177,7 +177,7 @@ def call_sysdate(parts: list[Token]) -> list[Token]:
 
 
 def statement_words(parts: list[Token]) -> str:
-    """The statement in lower case without blanks and comments, as far as it is words."""
+    """Return the leading words of the statement, in lower case, without blanks and comments."""
     found = []
     for token in without_blanks(parts):
         if token.kind is not Kind.WORD:
@@ -187,7 +187,7 @@ def statement_words(parts: list[Token]) -> str:
 
 
 def name_session_parameters(parts: list[Token]) -> list[Token]:
-    """PostgreSQL takes parameters that it does not know with a prefix only."""
+    """PostgreSQL accepts unknown session parameters only with a prefix."""
     words = statement_words(parts).split()
     if not words or words[0] not in ("set", "reset", "show"):
         return parts
@@ -196,7 +196,7 @@ def name_session_parameters(parts: list[Token]) -> list[Token]:
 
 
 def drop_late_binding(parts: list[Token]) -> list[Token]:
-    """A view that names no schema is bound here all the same."""
+    """Remove ``with no schema binding``: views are bound here."""
     if not statement_words(parts).startswith("create") or "view" not in statement_words(parts).split()[:4]:
         return parts
     for place in range(len(parts)):
@@ -206,7 +206,7 @@ def drop_late_binding(parts: list[Token]) -> list[Token]:
 
 
 def grant_to_names(parts: list[Token]) -> list[Token]:
-    """``grant ... to role x, group y`` becomes ``grant ... to x, y``: roles, groups and users are one here."""
+    """``grant ... to role x, group y`` becomes ``grant ... to x, y``: roles, groups and users are the same here."""
     if not statement_words(parts).startswith(("grant", "revoke")):
         return parts
     found = list(parts)
@@ -218,7 +218,7 @@ def grant_to_names(parts: list[Token]) -> list[Token]:
 
 
 def make_plain_tables(parts: list[Token]) -> list[Token]:
-    """``create table`` without what PostgreSQL does not have: keys of storage and of rows, encodings, backups."""
+    """``create table`` without distribution and sort keys, constraints, encodings and backups."""
     place = None
     for words in ("create table", "create temp table", "create temporary table", "create local temporary table"):
         place = place or following(parts, 0, words)
@@ -249,7 +249,7 @@ def make_plain_tables(parts: list[Token]) -> list[Token]:
 
 
 def is_row_key(item: list[Token]) -> bool:
-    """A table's key, which Redshift does not enforce."""
+    """Return whether the item is a table constraint, which Redshift does not enforce."""
     words = [token.word for token in item]
     if "check" in words[:3]:
         raise RefusedError("Redshift has no check constraints: test it in dbt")
@@ -257,7 +257,7 @@ def is_row_key(item: list[Token]) -> bool:
 
 
 def plain_column(item: list[Token]) -> list[Token]:
-    """A column's definition: its type with the length that Redshift gives it, without keys and encoding."""
+    """Return a column definition with Redshift's default length of the type, without keys and encoding."""
     name, kind, *rest = item if len(item) > 1 else [*item, mark("")]
     if name.word == "like":
         return item
@@ -284,7 +284,7 @@ def without_column_keys(rest: list[Token]) -> list[Token]:
             place += 2
         elif word == "references":
             raise RefusedError(
-                "the stand-in reads foreign keys as table constraints only: foreign key (...) references"
+                "the stand-in supports foreign keys only as table constraints: foreign key (...) references"
             )
         else:
             kept.append(rest[place])
@@ -293,7 +293,7 @@ def without_column_keys(rest: list[Token]) -> list[Token]:
 
 
 def key_columns(attributes: list[Token]) -> list[str]:
-    """Columns that a table's attributes name; an attribute that Redshift does not have is refused."""
+    """Return the key columns in a table's attributes. Refuses attributes that Redshift does not have."""
     keys: list[str] = []
     place = 0
     while place < len(attributes):
@@ -312,7 +312,7 @@ def key_columns(attributes: list[Token]) -> list[str]:
 
 
 def query_with(keys: list[str], query: list[Token]) -> list[Token]:
-    """``as (query)``, failing where the query has no column of a key."""
+    """Return ``as (query)`` such that it fails if the query does not return all key columns."""
     if not keys:
         return query
     body = text_of(query[1:]).strip().removesuffix(";").strip()
@@ -322,7 +322,7 @@ def query_with(keys: list[str], query: list[Token]) -> list[Token]:
 
 
 def size_added_columns(parts: list[Token]) -> list[Token]:
-    """``alter table x add column y varchar``: the type with the length that Redshift gives it."""
+    """``alter table x add column y varchar``: add Redshift's default length to the type."""
     if not statement_words(parts).startswith("alter table"):
         return parts
     for place in range(len(parts)):

@@ -1,6 +1,6 @@
-"""Between the Redshift driver and PostgreSQL: the start made acceptable, SQL edited, everything else passed on.
+"""A proxy between the Redshift driver and PostgreSQL: adapts the startup packet, edits SQL, forwards everything else.
 
-TLS is spoken to the driver, so that production's settings can be used as they are.
+It offers TLS to the driver, so that production settings can be used unchanged.
 """
 
 import asyncio
@@ -16,9 +16,9 @@ KEPT_AT_START = ("user", "database", "application_name", "client_encoding", "opt
 
 
 class Proxy:
-    """Listens on a free port of localhost and passes on to the PostgreSQL at ``socket``.
+    """Listens on a free port of localhost and forwards to the PostgreSQL at ``socket``.
 
-    ``edit`` is given the database and each statement, and returns the one that PostgreSQL gets.
+    ``edit`` takes the database and a statement, and returns the statement that PostgreSQL receives.
     """
 
     def __init__(self, socket: Path, tls: ssl.SSLContext, edit: Callable[[str, str], str]) -> None:
@@ -63,7 +63,7 @@ class Proxy:
                     way.cancel()
                 await asyncio.gather(*ways, return_exceptions=True)
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError, ssl.SSLError):
-            pass  # the client hung up, or the proxy stops
+            pass  # the client disconnected, or the proxy is stopping
         finally:
             for writer in writers:
                 writer.close()
@@ -76,7 +76,7 @@ class Proxy:
             await to_client.start_tls(self._tls)
             code, body = await read_start(client)
         if code != PROTOCOL_3:
-            raise ConnectionAbortedError(f"the stand-in speaks protocol 3.0, not {code}")
+            raise ConnectionAbortedError(f"the stand-in supports protocol 3.0, not {code}")
         fields = body.decode().split("\0")
         return dict(zip(fields[::2], fields[1::2], strict=False))
 

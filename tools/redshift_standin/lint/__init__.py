@@ -1,7 +1,8 @@
-"""A lint for SQL that DuckDB and PostgreSQL accept, but Redshift refuses, halts on or reads differently.
+"""A lint for SQL that DuckDB and PostgreSQL accept, but Redshift refuses, halts on or interprets differently.
 
-It reads tokens rather than a syntax tree: a rule of sqlfluff needs an installed plugin and a full parse, whose redshift
-grammar stops at some of what it should find. sqlglot's tokenizer is fast and knows Redshift's strings and comments.
+It reads tokens, not a syntax tree: a sqlfluff rule needs an installed plugin and a full parse, and its redshift grammar
+fails on some of the SQL that the rule should find. sqlglot's tokenizer is fast and knows Redshift's strings and
+comments.
 """
 
 import re
@@ -20,7 +21,7 @@ CATALOG = re.compile(r"(?:pg_|svv_|svl_|stv_|stl_|sys_|information_schema\.|\"?p
 
 @dataclass(frozen=True)
 class Finding:
-    """One breach of a rule; lines and columns count from 1."""
+    """One violation of a rule; lines and columns count from 1."""
 
     rule: str
     file: str
@@ -43,9 +44,9 @@ class Rule:
 
 
 def lint(sql: str, file: str = "<sql>") -> list[Finding]:
-    """Hold statements against every rule; what stands in strings, comments and quoted names is left alone.
+    """Check statements against every rule, ignoring strings, comments and quoted names.
 
-    Raises ValueError, naming the file, where a string or comment has no end.
+    Raises ValueError with the name of the file if a string or comment is not closed.
     """
     found: dict[tuple[str, int], Finding] = {}
     try:
@@ -63,7 +64,7 @@ def lint(sql: str, file: str = "<sql>") -> list[Finding]:
 
 
 def _is_of_catalog(statement: Level) -> bool:
-    """Whether it reads the catalog and nothing else: that is PostgreSQL's business, and runs on the leader node."""
+    """Return whether the statement reads only the catalog: such a query runs on the leader node."""
     words = [piece.text for piece in statement.deep()]
     ctes = {name for name, *rest in zip(words, words[1:], words[2:], strict=False) if rest == ["as", "("]}
     tables = {name for word, name in pairwise(words) if word in ("from", "join")} - ctes - {"("}
@@ -82,7 +83,7 @@ def _by_text(pattern: str, whole: bool) -> Callable[[Level], Iterator[Hit]]:
 
 
 TABLE: list[dict[str, Any]] = read("rules.toml")["rule"]
-"""The rules as they stand in their file, with the statements that they find and the remedies that they do not."""
+"""The rules of the file, with their bad and good statements."""
 RULES = [
     Rule(
         rule["name"],

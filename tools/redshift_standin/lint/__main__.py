@@ -1,4 +1,4 @@
-"""Lint files of compiled SQL, and folders of them: python -m tools.redshift_standin.lint target/compiled"""
+"""Lint files or folders of compiled SQL: python -m tools.redshift_standin.lint target/compiled"""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,7 @@ from tools.redshift_standin.lint import lint
 
 
 def main(arguments: list[str]) -> int:
-    """Print what is found; 1 if anything is, 2 where there is nothing to read."""
+    """Print the findings. Return 1 if there are any, 2 if there are no files to read."""
     paths = [Path(argument) for argument in arguments]
     missing = [str(path) for path in paths if not path.exists()]
     if missing or not paths:

@@ -1,4 +1,4 @@
-"""SQL as rules read it: pieces, the levels of parentheses in which they stand, and those levels as text."""
+"""SQL as the rules read it: pieces, nested levels of parentheses, and these levels as text."""
 
 import re
 from bisect import bisect_right
@@ -14,17 +14,17 @@ from sqlglot.errors import TokenError
 
 class Tokenizer(Redshift.Tokenizer):
     COMMANDS: ClassVar[set[Any]] = set()
-    """The statements that are not read on: none."""
+    """Statements whose rest is not tokenized: none."""
 
 
 HIDDEN = "(…)"
-# As many tokens before a parenthesis as it takes to see `sum (…) ignore nulls over (`.
+# Tokens before a parenthesis that a rule can see: enough for `sum (…) ignore nulls over (`.
 HEAD = 5
 
 
 @dataclass(frozen=True)
 class Hit:
-    """What a rule found: offsets in the SQL, and a remedy of its own, if it has one."""
+    """What a rule found: offsets in the SQL, and a specific remedy if there is one."""
 
     start: int
     end: int
@@ -33,7 +33,7 @@ class Hit:
 
 @dataclass(frozen=True)
 class Piece:
-    """A token, a dotted name, or (…) for what stands in parentheses; ``start`` and ``end`` are offsets in the SQL."""
+    """A token, a dotted name, or (…) for the content of parentheses; ``start`` and ``end`` are offsets in the SQL."""
 
     text: str
     start: int
@@ -43,11 +43,11 @@ class Piece:
 
 @dataclass
 class Level:
-    """What stands between two parentheses, with them, or the statements themselves."""
+    """A pair of parentheses with its content, or the whole statement."""
 
     parent: "Level | None" = None
     place: int = 0
-    """The parent's piece that this is."""
+    """Index of this level among the pieces of its parent."""
     pieces: list[Piece] = field(default_factory=list)
 
     @cached_property
@@ -63,7 +63,7 @@ class Level:
         return View(self, list(self.deep()))
 
     def deep(self) -> Iterator[Piece]:
-        """All tokens, those in inner parentheses too."""
+        """Yield all tokens, including those in inner parentheses."""
         for piece in self.pieces:
             if piece.inner:
                 yield from piece.inner.deep()
@@ -76,7 +76,7 @@ class Level:
 
     @cached_property
     def tables(self) -> set[str]:
-        """Names by which a query's own tables can be called."""
+        """Names and aliases of the tables that the query itself reads."""
         names = set()
         is_from = False
         for number, word in enumerate(self.words):
@@ -91,11 +91,11 @@ class Level:
 
 
 class View:
-    """A level as rules over text see it, with the tokens before its parenthesis."""
+    """A level as text for the pattern rules, with the tokens before its parenthesis."""
 
     def __init__(self, level: Level, pieces: list[Piece]) -> None:
         head = level.parent.pieces[max(0, level.place - HEAD) : level.place] if level.parent else []
-        # A head that is cut off begins no statement.
+        # A head that is cut off is not the beginning of a statement.
         cut = [Piece("…", 0, 0)] if level.place > HEAD else []
         self.head = [piece.text for piece in head]
         if self.head[-2:-1] in (["table"], ["exists"]):
@@ -106,13 +106,13 @@ class View:
         self._starts = [0, *accumulate(lengths)]
 
     def hit(self, start: int, end: int) -> "Hit":
-        """From offsets in the text to offsets in the SQL."""
+        """Convert offsets in the text to offsets in the SQL."""
         first, last = bisect_right(self._starts, start) - 1, bisect_right(self._starts, end - 1) - 1
         return Hit(self._pieces[first].start, self._pieces[last].end)
 
 
 def _with_casts(columns: list[Piece]) -> Iterator[Piece]:
-    """A table's columns with their types as if they were cast to them, `( a :: bigint , b :: text )`."""
+    """Yield a table's columns as casts to their types, `( a :: bigint , b :: text )`."""
     before = ""
     for piece in columns:
         yield piece
@@ -122,12 +122,12 @@ def _with_casts(columns: list[Piece]) -> Iterator[Piece]:
 
 
 def _pieces(sql: str) -> Iterator[Piece]:
-    """One piece for each token, or for several where dots join them to one name."""
+    """Yield one piece per token, or per dotted name."""
     try:
-        # The tokenizer takes two of a driver's parameters, ($1,$2), for the quotes of a text.
+        # The tokenizer would read two parameters of a driver, ($1,$2), as quotes of a text.
         tokens = Tokenizer().tokenize(re.sub(r"\$(?=\d)", "@", sql))
     except TokenError as error:
-        raise ValueError(f"this is no SQL: {error}") from error
+        raise ValueError(f"invalid SQL: {error}") from error
     start = end = None
     for number, token in enumerate(tokens):
         start = token.start if start is None else start
@@ -136,7 +136,7 @@ def _pieces(sql: str) -> Iterator[Piece]:
         touches = following is not None and following.start == end
         if touches and following and "." in (sql[token.start : end], sql[following.start : following.end + 1]):
             continue
-        # Blanks would end a literal or a quoted name, and a phrase such as `order by` is one token.
+        # Blanks separate pieces, so a literal or quoted name has none; a phrase such as `order by` is one token.
         text = sql[start:end]
         text = re.sub(r"\s", "_", text) if re.search("['\"$]", text) else " ".join(text.lower().split())
         yield Piece(text, start, end)
@@ -144,9 +144,9 @@ def _pieces(sql: str) -> Iterator[Piece]:
 
 
 def statements(sql: str) -> Iterator[list[Level]]:
-    """All levels of parentheses of each statement, the outermost last.
+    """Yield all levels of parentheses of each statement, the outermost last.
 
-    Raises ValueError where a string or comment has no end.
+    Raises ValueError if a string or comment is not closed.
     """
     levels: list[Level] = []
     level = Level()

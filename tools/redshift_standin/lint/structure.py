@@ -1,4 +1,4 @@
-"""Rules that need more than text: what is called, what is named, and where it comes from."""
+"""Rules that text patterns cannot express: functions, names, divisions, aliases and correlated subqueries."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ def _is_name(text: str) -> bool:
 
 
 def _calls(level: Level) -> Iterator[tuple[int, str]]:
-    """Where functions are called, and which; names without parentheses that are functions all the same, too."""
+    """Yield position and name of each function call, including functions without parentheses."""
     words = level.words
     for number, word in enumerate(words):
         if not _is_name(word):
@@ -34,7 +34,7 @@ def _calls(level: Level) -> Iterator[tuple[int, str]]:
 def _unknown_function(level: Level) -> Iterator[Hit]:
     for number, name in _calls(level):
         if name not in KNOWN_FUNCTIONS:
-            remedy = FUNCTIONS["instead"].get(name, "a function of AWS's reference, or a macro for each engine")
+            remedy = FUNCTIONS["instead"].get(name, "a function in AWS's reference, or a macro per engine")
             yield Hit(level.pieces[number].start, level.pieces[number].end, remedy)
 
 
@@ -62,7 +62,7 @@ def _long_name(level: Level) -> Iterator[Hit]:
 
 
 def _division(level: Level) -> Iterator[Hit]:
-    """Divisions of which neither side is seen to be in double precision."""
+    """Yield divisions where neither side is visibly double precision."""
 
     def is_double(cast: int) -> bool:
         inner = level.pieces[cast + 1].inner if 0 <= cast < len(level.pieces) - 1 else None
@@ -75,7 +75,7 @@ def _division(level: Level) -> Iterator[Hit]:
 
 
 def _lateral_alias(level: Level) -> Iterator[Hit]:
-    """Aliases that are read again further on in the same list, and are no columns of the source."""
+    """Yield aliases that are read later in the same select list and are not columns of the source."""
     if not level.is_query:
         return
     known: set[str] = set()
@@ -100,7 +100,7 @@ def _lateral_alias(level: Level) -> Iterator[Hit]:
 
 
 def _columns(piece: Piece, following: list[str]) -> Iterator[Piece]:
-    """Names without a table that are read as columns, in inner parentheses too, but not in inner queries."""
+    """Yield unqualified column names, also in inner parentheses, but not in inner queries."""
     if piece.inner is None:
         if _is_name(piece.text) and "." not in piece.text and not (following and following[0][0] in "('"):
             yield piece
@@ -112,7 +112,7 @@ def _columns(piece: Piece, following: list[str]) -> Iterator[Piece]:
 
 
 def _outer_columns(level: Level) -> Iterator[tuple[Piece, int, list[str]]]:
-    """A query's columns of tables further out, how many queries further, and the words around each."""
+    """Yield the columns of outer queries' tables, how many levels out they are, and the words around each."""
     if not level.parent or not level.is_query:
         return
 
@@ -143,7 +143,7 @@ def _correlated_inequality(level: Level) -> Iterator[Hit]:
 
 
 def _correlated_too_far(level: Level) -> Iterator[Hit]:
-    """References over a query, from a condition of an outer join, or from a query with a window."""
+    """Yield references across a query, from the condition of an outer join, or from a query with a window."""
     for piece, distance, _ in _outer_columns(level):
         before = level.parent.words[: level.place] if level.parent else []
         clause = next((word for word in reversed(before) if word in ("on", "where", "select", "having")), "")

@@ -1,4 +1,4 @@
-"""The rules that are data."""
+"""Reads the rules that are data."""
 
 import tomllib
 from pathlib import Path
