@@ -132,9 +132,11 @@ def show_dates(by_date: pd.DataFrame, first: date, last: date) -> None:
     averages = by_date.set_index("date")[list(MEASURES)].rename(columns=MEASURES).reindex(days)
     chart = alt.Chart(averages.reset_index().melt("date", var_name="measure", value_name="seconds"))
     colours = alt.Scale(domain=list(MEASURES.values()), range=COLOURS)
-    every_day = alt.Axis(format="%b %d", tickCount="day") if len(days) <= MAX_DAILY_TICKS else alt.Axis()
+    axis = alt.Axis(format="%Y-%m-%d")
+    if len(days) <= MAX_DAILY_TICKS:
+        axis.tickCount = "day"
     chart = chart.mark_line(point=True).encode(
-        alt.X("date:T", title=None, axis=every_day),
+        alt.X("date:T", title=None, axis=axis),
         alt.Y("seconds:Q", title="seconds"),
         alt.Color("measure:N", title=None, legend=alt.Legend(orient="top"), scale=colours),
         tooltip=["date:T", "measure:N", "seconds:Q"],
@@ -237,4 +239,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    # Without a navigation of its own, the app would list the modules of the package `pages` as its pages.
+    st.navigation([st.Page(main)], position="hidden").run()
