@@ -1,1 +1,1 @@
-"""Python tools beside the dbt project: what SQL cannot do for it."""
+"""Commands around the dbt project."""

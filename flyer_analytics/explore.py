@@ -1,6 +1,7 @@
-"""Ad hoc questions about merchants, flyers and dates, in a browser: ``make explore``.
+"""A Streamlit app for ad hoc questions about merchants, flyers and dates: ``make explore``.
 
-Reads the published copy alone, so that it may stay open during builds; a new copy shows as soon as anything is clicked.
+It reads only the published copy, so it can stay open during builds. After a new copy has been published, the next
+click shows its data.
 """
 
 from datetime import date, datetime
@@ -14,25 +15,25 @@ import streamlit as st
 
 from flyer_analytics.publish import COPY, published_path
 
-SHOWN_ROWS = 1000  # of a table; the download has them all
-NAMED_DATES = 7  # of those without rows
-EVERY_DAY_TO = 10  # dates, on the axis of the chart
-MEASURES = {"avg_view_secs": "View time", "avg_time_spent_in_secs": "Time spent"}
+MAX_ROWS = 1000  # of the table; the download has all rows
+MAX_NAMED_DATES = 7  # in the list of dates without rows
+MAX_DAILY_TICKS = 10  # dates for which the axis of the chart has a tick each
+MEASURES = {"avg_view_secs": "Average view time", "avg_time_spent_in_secs": "Average time spent"}
 COLOURS = ["#2b6ca3", "#d95f0e"]
 LABELS = {
     "date": "Date",
     "merchant_id": "Merchant",
     "flyer_id": "Flyer",
-    "avg_view_secs": "View time, average (s)",
-    "avg_time_spent_in_secs": "Time spent, average (s)",
+    "avg_view_secs": "Average view time (s)",
+    "avg_time_spent_in_secs": "Average time spent (s)",
     "readers": "Readers",
     "views": "Views",
-    "total_view_secs": "View time, total (s)",
-    "total_time_spent_in_secs": "Time spent, total (s)",
+    "total_view_secs": "Total view time (s)",
+    "total_time_spent_in_secs": "Total time spent (s)",
     "measured_views": "Measured views",
     "measured_gaps": "Measured gaps",
 }
-Ids = dict[str, str | None]  # by column, those that were picked; None is an unknown merchant
+Ids = dict[str, str | None]  # the selected id per column; None is an unknown merchant
 
 DESCRIPTIONS = """
     select column_name, comment from duckdb_columns()
@@ -44,7 +45,7 @@ IDS = """
     where {where}
     group by {column} order by sum(views) desc, {column}
 """
-# A null average stays null: what was not measured is not 0. The inner decimal lets exact halves round up.
+# An average stays null if nothing was measured. The inner decimal rounds exact halves up.
 FIGURES = """
     select
         {rows}
@@ -69,9 +70,9 @@ def where(ids: Ids) -> str:
     return " and ".join(["true", *(f"{column} is not distinct from ${column}" for column in ids)])
 
 
-@st.cache_data(max_entries=20, show_spinner="Asking the published copy")
+@st.cache_data(max_entries=20, show_spinner="Querying the published copy")
 def answer(copy: Path, written: int, sql: str, parameters: dict[str, Any]) -> pd.DataFrame:  # noqa: ARG001
-    """Return what ``sql`` finds in the copy that was ``written`` at that time (ns)."""
+    """Return the rows of ``sql``. ``written``, the time of the copy in ns, makes a new copy miss the cache."""
     with duckdb.connect(str(copy), read_only=True) as connection:
         return connection.execute(sql, parameters).df()
 
@@ -82,14 +83,14 @@ def ask(sql: str, **parameters: Any) -> pd.DataFrame:
 
 
 def pick_id(column: str, known: Ids) -> Ids:
-    """Offer the ids of ``column`` beside the ids that are ``known`` already, the most viewed first."""
+    """Show a select box with the ids of ``column`` that occur with the ``known`` ids, sorted by views."""
     label = LABELS[column]
     found = ask(IDS.format(column=column, where=where(known)), **known)[column]
     picked = st.selectbox(
         label,
         [(None if pd.isna(it) else str(it),) for it in found],
         index=None,
-        format_func=lambda option: option[0] or f"{label} unknown",
+        format_func=lambda option: option[0] or f"Unknown {label.lower()}",
         placeholder=f"All {len(found):,}",
         key=column,
     )
@@ -99,7 +100,7 @@ def pick_id(column: str, known: Ids) -> Ids:
 def pick_dates(first: date, last: date) -> tuple[date, date]:
     picked = st.date_input("Dates", (first, last), min_value=first, max_value=last, key="dates")
     if len(picked) != 2:
-        st.info("Pick the last date too.")
+        st.info("Select an end date as well.")
         st.stop()
     return picked
 
@@ -109,39 +110,41 @@ def seconds(value: float) -> str:
 
 
 def show_headline(total: dict[str, Any], descriptions: dict[str, str]) -> None:
-    """Show the two measures side by side, and how much they measured."""
+    """Show both averages, views and readers, and how many views could not be measured."""
     averages, counts = st.columns(2)
     with averages.container(horizontal=True):
         for name, measure in MEASURES.items():
-            st.metric(f"{measure}, average", seconds(total[name]), help=descriptions[name], border=True)
+            st.metric(measure, seconds(total[name]), help=descriptions[name], border=True)
     with counts.container(horizontal=True):
         for name in ("views", "readers"):
             st.metric(LABELS[name], f"{total[name]:,}", help=descriptions.get(name), border=True)
     if unmeasured := total["views"] - total["measured_views"]:
         st.caption(
-            f"{unmeasured:,} of {total['views']:,} views could not be measured: nothing came after them, or not within"
-            " the timeout. They count as views and are in no average."
+            f"{unmeasured:,} of {total['views']:,} views could not be measured, because no other event followed within"
+            " the timeout. They are counted as views, but are not part of the averages."
         )
 
 
 def show_dates(by_date: pd.DataFrame, first: date, last: date) -> None:
-    """Draw both averages date by date, and name the dates that have no rows."""
-    st.subheader("Average seconds, date by date")
+    """Show both averages as a chart by date, and list the dates without rows."""
+    st.subheader("Averages by date")
     days = pd.date_range(first, last, name="date")
     averages = by_date.set_index("date")[list(MEASURES)].rename(columns=MEASURES).reindex(days)
     chart = alt.Chart(averages.reset_index().melt("date", var_name="measure", value_name="seconds"))
     colours = alt.Scale(domain=list(MEASURES.values()), range=COLOURS)
-    every_day = alt.Axis(format="%b %d", tickCount="day") if len(days) <= EVERY_DAY_TO else alt.Axis()
+    axis = alt.Axis(format="%Y-%m-%d")
+    if len(days) <= MAX_DAILY_TICKS:
+        axis.tickCount = "day"
     chart = chart.mark_line(point=True).encode(
-        alt.X("date:T", title=None, axis=every_day),
+        alt.X("date:T", title=None, axis=axis),
         alt.Y("seconds:Q", title="seconds"),
         alt.Color("measure:N", title=None, legend=alt.Legend(orient="top"), scale=colours),
         tooltip=["date:T", "measure:N", "seconds:Q"],
     )
     st.altair_chart(chart.properties(height=260))
     if missing := [f"{day:%Y-%m-%d}" for day in days.difference(by_date["date"])]:
-        more = f" and {len(missing) - NAMED_DATES:,} more" if len(missing) > NAMED_DATES else ""
-        st.caption(f"No rows on {len(missing):,} of {len(days):,} dates: {', '.join(missing[:NAMED_DATES])}{more}.")
+        more = f" and {len(missing) - MAX_NAMED_DATES:,} more" if len(missing) > MAX_NAMED_DATES else ""
+        st.caption(f"No rows on {len(missing):,} of {len(days):,} dates: {', '.join(missing[:MAX_NAMED_DATES])}{more}.")
 
 
 def shown_as(column: str, description: str | None) -> Any:
@@ -153,19 +156,21 @@ def shown_as(column: str, description: str | None) -> Any:
 
 
 def csv(table: pd.DataFrame) -> str:
-    """Return all rows, in the marts' own names; what is null stays empty."""
+    """Return all rows under the column names of the marts; nulls are empty."""
     return str(table.to_csv(index=False, float_format="%.2f"))
 
 
 def show_table(table: pd.DataFrame, descriptions: dict[str, str]) -> None:
     columns = {column: shown_as(column, descriptions.get(column)) for column in table.columns}
-    st.dataframe(table.head(SHOWN_ROWS), hide_index=True, column_config=columns, placeholder="-")
+    st.dataframe(table.head(MAX_ROWS), hide_index=True, column_config=columns, placeholder="-")
     if table.isna().any(axis=None):
-        st.caption("A dash is not 0: the time could not be measured, or the merchant is not known.")
-    if len(table) > SHOWN_ROWS:
-        st.caption(f"The first {SHOWN_ROWS:,} of {len(table):,} rows; the download has them all.")
+        st.caption(
+            "A dash means that the time could not be measured or that the merchant is unknown. It does not mean 0."
+        )
+    if len(table) > MAX_ROWS:
+        st.caption(f"Showing the first {MAX_ROWS:,} of {len(table):,} rows. The download has all of them.")
     st.download_button(
-        f"Download CSV, {len(table):,} rows",
+        f"Download as CSV ({len(table):,} rows)",
         lambda: csv(table),
         file_name="flyers.csv",
         mime="text/csv",
@@ -174,7 +179,7 @@ def show_table(table: pd.DataFrame, descriptions: dict[str, str]) -> None:
 
 
 def figures(rows: list[str], ids: Ids, first: date, last: date) -> pd.DataFrame:
-    """Return both measures, one row for each value of the columns ``rows``, the whole where there are none."""
+    """Return both measures, one row per combination of the columns ``rows``, or one row in total if there are none."""
     listed = ", ".join(rows)
     sql = FIGURES.format(
         rows=f"{listed}," if rows else "",
@@ -191,15 +196,15 @@ def main() -> None:
     copy = published_path() / COPY
     if not copy.exists():
         st.info(
-            f"Nothing has been published yet: there is no {copy.resolve()}. Run `make build`, then reload this page."
+            f"Nothing has been published yet: {copy.resolve()} does not exist. Run `make build`, then reload this page."
         )
         st.stop()
     known_dates = ask(DATES).iloc[0]
     if pd.isna(known_dates["first"]):
-        st.info("The published marts have no rows: no event that was loaded shows a flyer.")
+        st.info("The published marts are empty: none of the loaded events shows a flyer.")
         st.stop()
     written = datetime.fromtimestamp(copy.stat().st_mtime).astimezone()
-    st.caption(f"Marts published {written:%Y-%m-%d %H:%M %Z}")
+    st.caption(f"Published {written:%Y-%m-%d %H:%M %Z}")
     descriptions = dict(ask(DESCRIPTIONS).to_numpy().tolist())
 
     for_merchant, for_flyer, for_dates = st.columns(3)
@@ -212,14 +217,14 @@ def main() -> None:
 
     by_date = figures(["date"], ids, first, last)
     if by_date.empty:
-        st.info("No rows for this choice: nobody opened these flyers on these dates. Pick other dates.")
+        st.info("No rows for this selection: nobody opened these flyers on these dates. Select other dates.")
         st.stop()
     show_headline(figures([], ids, first, last).to_dict("records")[0], descriptions)
     show_dates(by_date, first, last)
     st.subheader("Figures")
     options = ["date", "merchant_id", "flyer_id"]
     rows = st.pills(
-        "One row for each",
+        "One row per",
         options,
         selection_mode="multi",
         default=["merchant_id", "flyer_id"],
@@ -228,10 +233,11 @@ def main() -> None:
     )
     show_table(figures([column for column in options if column in rows], ids, first, last), descriptions)
     st.caption(
-        "For internal use: small groups of readers are not suppressed here. Time spent credits a flyer with the time"
-        " before it was opened; view time is what was on screen."
+        "For internal use: figures of small groups of readers are not hidden here. View time is how long a flyer was on"
+        " screen. Time spent is the time since the user's previous flyer event, credited to the flyer opened next."
     )
 
 
 if __name__ == "__main__":
-    main()
+    # Without a navigation of its own, the app would list the modules of the package `pages` as its pages.
+    st.navigation([st.Page(main)], position="hidden").run()

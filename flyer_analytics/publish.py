@@ -1,9 +1,9 @@
-"""Copy the marts to where BI tools read them: ``python -m flyer_analytics.publish``.
+"""Publish a copy of the marts for BI tools: ``python -m flyer_analytics.publish``.
 
-DuckDB lets one process write and no other read meanwhile, so nobody but dbt should open the database itself. What
-others open is a copy in a folder of its own: one DuckDB file with every mart, and a Parquet file for each. New files
-are written aside and take the place of the old ones in one step. Who has an old one open goes on reading it, who opens
-one afterwards reads the new, and a copy that fails or is killed changes nothing.
+While one process writes a DuckDB file, no other can read it. So only dbt should open the database itself, and all
+others open a copy in another folder: one DuckDB file with all marts, and one Parquet file per mart. New files are
+written to a temporary folder, then each replaces the old one atomically. Readers that have an old file open continue to
+read it, readers that connect later get the new one, and a failed or killed run changes nothing.
 """
 
 import json
@@ -17,14 +17,13 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
+from flyer_analytics.dbt_profile import database_path, memory_limit, storage_version
+
 COPY = "flyer_marts.duckdb"
-ASIDE = ".publishing-"  # what a publish is writing, or left when it was killed
-STORAGE_VERSION = "v1.4.0"  # which DuckDB 1.4 and everything later reads
-EVENTS = "stg_flyer_app__events_keyed"  # of whose loads every mart of a whole build has all rows
-IS_WHOLE = """
-    select settings is not null and completed_to is not distinct from (select max(_loaded_at) from {events})
-    from {state}
-"""
+SCRATCH_PREFIX = ".publishing-"  # of the temporary folder; a killed run leaves it behind
+EVENTS = "stg_flyer_app__events_keyed"
+# build_state exists only while a complete build is known. Later loads are not in all models.
+IS_COMPLETE = "select completed_to is not distinct from (select max(_loaded_at) from {events}) from {state}"
 
 
 class NotBuiltError(Exception):
@@ -33,7 +32,7 @@ class NotBuiltError(Exception):
 
 @dataclass(frozen=True)
 class Mart:
-    """A model that the project makes public, as dbt's manifest describes it."""
+    """A public model of the project, as dbt's manifest describes it."""
 
     schema: str
     name: str
@@ -45,19 +44,14 @@ class Mart:
         return f'"{self.schema}"."{self.name}"'
 
 
-def database_path() -> Path:
-    """Return where dbt builds."""
-    return Path(os.environ.get("FLYER_DUCKDB_PATH", "flyer_analytics.duckdb"))
-
-
 def published_path() -> Path:
-    """Return the folder of the published copy: where ``FLYER_PUBLISHED_PATH`` says, else beside the database."""
+    """Return the folder of the published copy: ``FLYER_PUBLISHED_PATH``, by default `published` beside the database."""
     named = os.environ.get("FLYER_PUBLISHED_PATH")
     return Path(named) if named else database_path().parent / "published"
 
 
 def public_marts(nodes: dict[str, dict[str, object]]) -> Iterator[Mart]:
-    """Yield the public models among ``nodes`` of a manifest, by name."""
+    """Yield the public models among the ``nodes`` of a manifest, sorted by name."""
     for key in sorted(nodes):
         match nodes[key]:
             case {
@@ -72,12 +66,12 @@ def public_marts(nodes: dict[str, dict[str, object]]) -> Iterator[Mart]:
 
 
 def text(value: object) -> str:
-    """Return ``value`` as a text of SQL."""
+    """Return ``value`` as an SQL string literal."""
     return "'" + str(value).replace("'", "''") + "'"
 
 
 def sync(path: Path) -> None:
-    """Have a file, or the names in a folder, on the disk when this returns."""
+    """Flush a file, or the entries of a folder, to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -88,20 +82,14 @@ def sync(path: Path) -> None:
 def write(database: Path, events_schema: str, marts: list[Mart], folder: Path) -> None:
     """Write the marts of ``database`` into ``folder``.
 
-    Rows are sorted, which for a tenth more time makes questions about one user or one merchant many times faster.
-    Raises NotBuiltError, and duckdb.Error when a file cannot be read or written.
+    Rows are sorted. That takes a tenth longer and makes queries for one user or merchant many times faster. Raises
+    NotBuiltError if the database has no complete build, and duckdb.Error if a file cannot be read or written.
     """
-    memory = os.environ.get("FLYER_DUCKDB_MEMORY", "12GB")
-    with duckdb.connect(config={"memory_limit": memory, "temp_directory": str(folder / "spilled")}) as connection:
+    with duckdb.connect(config={"memory_limit": memory_limit(), "temp_directory": f"{folder}/spilled"}) as connection:
         connection.execute(f"attach {text(database)} as source (read_only)")
-        events, state = (f'source."{events_schema}".{name}' for name in (EVENTS, "build_state"))
-        try:
-            is_whole = connection.execute(IS_WHOLE.format(events=events, state=state)).fetchone()
-        except duckdb.CatalogException as error:
-            raise NotBuiltError(f"{database} has not been built") from error
-        if is_whole != (True,):
-            raise NotBuiltError(f"{database} is not built whole: the last build failed, was killed or left models out")
-        connection.execute(f"attach {text(folder / COPY)} as copy (storage_version {text(STORAGE_VERSION)})")
+        if not is_complete(connection, events_schema):
+            raise NotBuiltError(f"{database} has no complete build: the last one failed, was killed or left models out")
+        connection.execute(f"attach {text(folder / COPY)} as copy (storage_version {text(storage_version())})")
         for mart in marts:
             copied = f"copy.{mart.relation}"
             connection.execute(f'create schema if not exists copy."{mart.schema}"')
@@ -114,31 +102,40 @@ def write(database: Path, events_schema: str, marts: list[Mart], folder: Path) -
         connection.execute("detach copy")
 
 
-def publish(database: Path, manifest: Path, folder: Path) -> list[Mart]:
-    """Replace what ``folder`` holds by the marts of ``database``, those that ``manifest`` calls public.
+def is_complete(connection: duckdb.DuckDBPyConnection, events_schema: str) -> bool:
+    """Return whether all models of the attached database `source` are of one build, with all loads."""
+    events, state = (f'source."{events_schema}".{name}' for name in (EVENTS, "build_state"))
+    try:
+        return connection.execute(IS_COMPLETE.format(events=events, state=state)).fetchone() == (True,)
+    except duckdb.CatalogException:
+        return False
 
-    Each file is replaced in one step and is whole at any moment. Raises NotBuiltError when the database is not built
-    whole, duckdb.Error and OSError when a file cannot be read or written; the copy then stays as it was.
+
+def publish(database: Path, manifest: Path, folder: Path) -> list[Mart]:
+    """Replace the files in ``folder`` by the public marts of ``database``, which ``manifest`` lists, and return these.
+
+    Each file is replaced atomically. Raises NotBuiltError if the database has no complete build, and duckdb.Error or
+    OSError if a file cannot be read or written. The copy is then unchanged.
     """
     if not (database.exists() and manifest.exists()):
-        raise NotBuiltError(f"{database if manifest.exists() else manifest} is not there")
+        raise NotBuiltError(f"{database if manifest.exists() else manifest} does not exist")
     nodes = json.loads(manifest.read_text(encoding="utf-8"))["nodes"]
     marts = list(public_marts(nodes))
     folder.mkdir(parents=True, exist_ok=True)
-    for left_by_the_killed in folder.glob(f"{ASIDE}*"):
-        shutil.rmtree(left_by_the_killed, ignore_errors=True)
-    with TemporaryDirectory(prefix=ASIDE, dir=folder) as scratch:
-        aside = Path(scratch)
-        write(database, nodes[f"model.flyer_analytics.{EVENTS}"]["schema"], marts, aside)
+    for left_behind in folder.glob(f"{SCRATCH_PREFIX}*"):
+        shutil.rmtree(left_behind, ignore_errors=True)
+    with TemporaryDirectory(prefix=SCRATCH_PREFIX, dir=folder) as name:
+        scratch = Path(name)
+        write(database, nodes[f"model.flyer_analytics.{EVENTS}"]["schema"], marts, scratch)
         written = [COPY, *(f"{mart.name}.parquet" for mart in marts)]
         for name in written:
-            # A tool that opened it for writing would lock everybody else out.
-            (aside / name).chmod(0o444)
-            sync(aside / name)
-        # Left by a tool that wrote to the copy and died, it would make the new file unreadable.
+            # Read-only: a tool that opens the copy for writing would lock out all others.
+            (scratch / name).chmod(0o444)
+            sync(scratch / name)
+        # A tool that was killed while it wrote to the copy leaves a WAL, with which the new file could not be opened.
         (folder / f"{COPY}.wal").unlink(missing_ok=True)
         for name in written:
-            os.replace(aside / name, folder / name)  # noqa: PTH105
+            os.replace(scratch / name, folder / name)  # noqa: PTH105
         sync(folder)
     return marts
 
@@ -154,7 +151,7 @@ def main() -> int:
     print(f"Published for BI tools: {(folder / COPY).resolve()}")
     print(f"  and as Parquet: {', '.join(mart.name for mart in marts)}")
     for file in sorted({*folder.glob("*.parquet")} - {folder / f"{mart.name}.parquet" for mart in marts}):
-        print(f"{file} is of no mart of today's; delete it when nobody reads it", file=sys.stderr)
+        print(f"{file} is not a mart any more; delete it when nobody reads it", file=sys.stderr)
     return 0
 
 

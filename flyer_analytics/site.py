@@ -1,7 +1,7 @@
 """Write the documentation site as one file: ``python -m flyer_analytics.site``, after ``dbt docs generate``.
 
-dbt's own page draws every unit test and invariant into the lineage, several for each model, cuts off names of relations
-and is too wide for a phone. It has no setting against any of it, so this is that page, mended.
+dbt's own page adds every unit test and singular test to the lineage, truncates the names of relations and is too wide
+for a phone. No setting changes that, so this command changes the page.
 """
 
 import json
@@ -22,10 +22,10 @@ STYLE = """<style>
 
 
 def page(template: str, manifest: str, catalog: str) -> str:
-    """Return ``template``, dbt's page, with what dbt wrote of the project's models and tables in it."""
+    """Return ``template``, dbt's page, with manifest and catalog (JSON) included."""
     project = json.loads(manifest)
     project["unit_tests"] = {}
-    # An invariant is a test of no column, so no other page shows it.
+    # Generic tests stay: the pages of their models show them.
     project["nodes"] = {
         key: node
         for key, node in project["nodes"].items()
@@ -36,7 +36,7 @@ def page(template: str, manifest: str, catalog: str) -> str:
     project["child_map"] = {
         key: [child for child in children if child in known] for key, children in project["child_map"].items()
     }
-    # The data stand in a script, which no text in them may end.
+    # The data are inside a script element, which `</` could end.
     inline = json.dumps(project).replace("</", "<\\/")
     filled = template.replace('"MANIFEST.JSON INLINE DATA"', inline)
     return filled.replace('"CATALOG.JSON INLINE DATA"', catalog).replace("</head>", STYLE, 1)
@@ -49,7 +49,7 @@ def main() -> int:
             (target / name).read_text(encoding="utf-8") for name in ("index.html", "manifest.json", "catalog.json")
         ]
     except FileNotFoundError as error:
-        print(f"{error.filename} is not there: run `make docs`", file=sys.stderr)
+        print(f"{error.filename} does not exist: run `make docs`", file=sys.stderr)
         return 1
     site = target / "static_index.html"
     site.write_text(page(*texts), encoding="utf-8")

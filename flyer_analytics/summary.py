@@ -1,12 +1,13 @@
-"""A look at the marts after a build: ``python -m flyer_analytics.summary``."""
+"""Show a summary of a build: ``python -m flyer_analytics.summary``."""
 
-import os
 import sys
 from pathlib import Path
 
 import duckdb
 
-ACCOUNT = """
+from flyer_analytics.dbt_profile import database_path
+
+ROW_COUNTS = """
     select
         case when exists (from raw.flyer_events) then 'your events' else 'the sample' end as source,
         (select count(*) from staging.base_flyer_app__events) as raw_rows,
@@ -47,13 +48,12 @@ ENGAGEMENT = """
 
 
 def summarize(database: Path) -> None:
-    """Print where the rows of ``database`` came from and five rows of each mart, times in seconds.
+    """Print row counts of ``database`` and five rows of two marts, times in seconds.
 
-    Raises duckdb.Error when the file cannot be opened or holds no marts.
+    Raises duckdb.Error if the file cannot be opened or has no marts.
     """
     with duckdb.connect(str(database), read_only=True) as connection:
-        account = connection.sql(ACCOUNT).fetchall()[0]
-        source, raw_rows, events, repeats, rejected = account
+        source, raw_rows, events, repeats, rejected = connection.sql(ROW_COUNTS).fetchall()[0]
         print(f"\nBuilt from {source}: {raw_rows:,} rows")
         print(f"  = {events:,} events + {repeats:,} repeats + {rejected:,} rejected")
         for mart, rows in (("user_daily_avg_flyer_time", USER_DAYS), ("merchant_flyer_engagement", ENGAGEMENT)):
@@ -64,7 +64,7 @@ def summarize(database: Path) -> None:
 
 
 def main() -> int:
-    database = Path(os.environ.get("FLYER_DUCKDB_PATH", "flyer_analytics.duckdb"))
+    database = database_path()
     try:
         summarize(database)
     except duckdb.Error as error:

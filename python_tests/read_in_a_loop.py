@@ -1,8 +1,8 @@
-"""Read a published copy over and over until standard input ends, then print the reads and the states seen.
+"""Read a published copy in a loop until standard input ends, then print the numbers of reads and of states seen.
 
-    python read_in_a_loop.py published question
+    python read_in_a_loop.py published query
 
-A read that fails, or whose two marts are of different builds, ends it with an error.
+Ends with an error if a read fails or if its two marts are of different builds.
 """
 
 import select
@@ -15,7 +15,7 @@ MARTS = "marts.merchant_flyer_engagement", "marts.user_daily_avg_flyer_time"
 
 
 def state(connection: duckdb.DuckDBPyConnection, relation: str) -> str:
-    """Return what both marts of a build agree on."""
+    """Return sums that are equal in both marts of a build."""
     return str(connection.sql(f"select sum(views), sum(total_view_secs) from {relation}").fetchall())
 
 
@@ -25,14 +25,14 @@ def marts_state(connection: duckdb.DuckDBPyConnection) -> str:
     return of_users
 
 
-def question(folder: str) -> str:
-    """Open the copy for one question."""
+def query(folder: str) -> str:
+    """Open the copy for one query."""
     with duckdb.connect(f"{folder}/flyer_marts.duckdb", read_only=True) as connection:
         return marts_state(connection)
 
 
 def session(folder: str) -> str:
-    """Hold the copy open for half a second of questions."""
+    """Keep the copy open for half a second of queries."""
     with duckdb.connect(f"{folder}/flyer_marts.duckdb", read_only=True) as connection:
         states = set()
         for _ in range(10):
@@ -43,7 +43,7 @@ def session(folder: str) -> str:
 
 
 def parquet(folder: str) -> str:
-    """Ask again where the file was replaced during the question, for which DuckDB opens it twice (docs/bi.md)."""
+    """Query again if the file was replaced during the query, for which DuckDB opens it twice (docs/bi.md)."""
     file = f"'{folder}/merchant_flyer_engagement.parquet'"
     with duckdb.connect() as connection:
         try:
@@ -53,7 +53,7 @@ def parquet(folder: str) -> str:
 
 
 if __name__ == "__main__":
-    read = {"question": question, "session": session, "parquet": parquet}[sys.argv[2]]
+    read = {"query": query, "session": session, "parquet": parquet}[sys.argv[2]]
     seen = []
     while not select.select([sys.stdin], [], [], 0.02)[0]:
         seen.append(read(sys.argv[1]))

@@ -1,4 +1,4 @@
-"""The explorer, as an analyst clicks through it; Streamlit runs it without a browser."""
+"""The explorer, as an analyst uses it. Streamlit runs it without a browser."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -14,7 +14,7 @@ from streamlit.testing.v1.element_tree import ButtonGroup, DateInput, Selectbox
 from flyer_analytics import explore, publish
 from python_tests.conftest import PROJECT, Project
 
-# u1 looks at F1 for 40 seconds and at F2, of a merchant nobody knows, for 20; nobody knows how long u2 and u3 looked.
+# u1 views F1 for 40 seconds and F2, of an unknown merchant, for 20. The views of u2 and u3 cannot be measured.
 EVENTS = """timestamp,user_id,event,flyer_id,merchant_id
 2018-10-01T10:00:00-04:00,u1,flyer_open,F1,M1
 2018-10-01T10:00:40-04:00,u1,list_flyers,,
@@ -66,17 +66,17 @@ def test_nothing_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.usefixtures("published")
-def test_both_measures_and_what_is_not_measured() -> None:
+def test_both_measures_and_unmeasured_views() -> None:
     app = opened()
     assert metrics(app) == {
-        "View time, average": "30.00 s",
-        "Time spent, average": "60.00 s",
+        "Average view time": "30.00 s",
+        "Average time spent": "60.00 s",
         "Views": "4",
         "Readers": "3",
     }
     assert "2 of 4 views could not be measured" in said(app)
     assert "No rows on 2 of 4 dates: 2018-10-02, 2018-10-03." in said(app)
-    assert "A dash is not 0" in said(app)
+    assert "A dash means" in said(app)
     table = app.dataframe[0].value
     assert explore.csv(table).splitlines() == [
         "merchant_id,flyer_id,avg_view_secs,avg_time_spent_in_secs,readers,views,"
@@ -90,29 +90,29 @@ def test_both_measures_and_what_is_not_measured() -> None:
 @pytest.mark.usefixtures("published")
 def test_a_merchant_its_flyers_and_dates() -> None:
     app = opened()
-    assert app.selectbox("merchant_id").options == ["M1", "M2", "Merchant unknown"]
+    assert app.selectbox("merchant_id").options == ["M1", "M2", "Unknown merchant"]
     assert app.selectbox("flyer_id").options == ["F1", "F2", "F3"]
 
     run(app.selectbox("flyer_id").set_value(("F1",)))
     assert metrics(app)["Views"] == "2"
     run(app.selectbox("merchant_id").set_value((None,)))
     assert app.selectbox("flyer_id").options == ["F2"]
-    assert metrics(app)["View time, average"] == "20.00 s"
-    assert metrics(app)["Time spent, average"] == "60.00 s"
+    assert metrics(app)["Average view time"] == "20.00 s"
+    assert metrics(app)["Average time spent"] == "60.00 s"
 
     run(app.selectbox("merchant_id").set_value(("M2",)))
     assert app.selectbox("flyer_id").options == ["F3"]
-    assert metrics(app)["View time, average"] == metrics(app)["Time spent, average"] == "not measured"
+    assert metrics(app)["Average view time"] == metrics(app)["Average time spent"] == "not measured"
     assert metrics(app)["Views"] == "1"
 
     run(app.date_input("dates").set_value((date(2018, 10, 1),)))
-    assert "Pick the last date too" in said(app)
+    assert "Select an end date" in said(app)
     run(app.date_input("dates").set_value((date(2018, 10, 1), date(2018, 10, 3))))
-    assert "No rows for this choice" in said(app)
+    assert "No rows for this selection" in said(app)
 
 
 @pytest.mark.usefixtures("published")
-def test_rows_are_of_what_was_picked() -> None:
+def test_rows_per_selected_columns() -> None:
     app = opened()
     run(app.button_group("rows").set_value(["date"]))
     assert explore.csv(app.dataframe[0].value).splitlines()[1:] == [

@@ -1,4 +1,4 @@
-"""The published copy: what it holds, and that nobody who reads it ever fails, whatever happens to builds."""
+"""The published copy: its contents, and that readers never fail, whatever happens to builds."""
 
 import re
 import shutil
@@ -22,7 +22,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def load_event(project: Project, number: int) -> None:
-    """Load a view of ten seconds of a user of its own."""
+    """Load a view of ten seconds, by a user of its own."""
     file = project.folder / f"events_{number}.csv"
     file.write_text(
         "timestamp,user_id,event,flyer_id,merchant_id\n"
@@ -32,7 +32,7 @@ def load_event(project: Project, number: int) -> None:
 
 
 def change_the_marts(project: Project) -> None:
-    """Do to both marts what a build could have done, in less time."""
+    """Change both marts as a build could, in less time."""
     for mart in ("merchant_flyer_engagement", "user_daily_avg_flyer_time"):
         project.query(f"update marts.{mart} set views = views + 1")
 
@@ -50,14 +50,14 @@ def built_once(manifest: Manifest, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture
 def built(project: Project, built_once: Path) -> Project:
-    """A database of a whole build, one view in it."""
+    """A database with a complete build of one view."""
     shutil.copy(built_once, project.database)
     return project
 
 
 @pytest.fixture
 def folder(built: Project) -> Path:
-    """The published copy of it."""
+    """The folder of its published copy."""
     assert publish.main() == 0
     return built.folder / "published"
 
@@ -94,7 +94,7 @@ def test_the_copy_is_every_public_model_described(built: Project, folder: Path) 
 
 
 def test_bi_tools_see_tables_comments_and_new_rows_through_sqlalchemy(built: Project, folder: Path) -> None:
-    # Without a pool each question opens the file anew, and so sees the newest copy.
+    # Without a pool, each query opens the file again and sees the newest copy.
     engine = create_engine(f"duckdb:///{folder / publish.COPY}", connect_args={"read_only": True}, poolclass=NullPool)
     row = text("select views, total_view_secs from marts.merchant_flyer_engagement")
     with engine.connect() as connection:
@@ -128,7 +128,7 @@ def start_reader(folder: Path, kind: str) -> subprocess.Popen[str]:
 
 
 def test_readers_and_builds_never_fail_each_other(built: Project, folder: Path) -> None:
-    readers = {kind: start_reader(folder, kind) for kind in ("question", "session", "parquet")}
+    readers = {kind: start_reader(folder, kind) for kind in ("query", "session", "parquet")}
     for number in (2, 3):
         load_event(built, number)
         built.dbt("run")
@@ -162,7 +162,7 @@ publish.main()
 
 
 @pytest.mark.parametrize("replaced", [0, 1])
-def test_a_killed_publish_leaves_whole_files_and_the_next_one_clears_up(
+def test_a_killed_publish_leaves_complete_files_and_the_next_one_cleans_up(
     built: Project, folder: Path, replaced: int
 ) -> None:
     before = contents(folder)
@@ -180,7 +180,7 @@ def test_a_killed_publish_leaves_whole_files_and_the_next_one_clears_up(
     assert {name for name in before if after[name] != before[name]} == changed
 
 
-def test_what_a_writer_left_beside_the_copy_does_not_spoil_the_next(folder: Path) -> None:
+def test_the_wal_of_a_killed_writer_does_not_break_the_next_copy(folder: Path) -> None:
     copy = folder / publish.COPY
     assert not copy.stat().st_mode & 0o222
     copy.chmod(0o644)
@@ -192,7 +192,7 @@ def test_what_a_writer_left_beside_the_copy_does_not_spoil_the_next(folder: Path
         assert connection.sql("select count(*) from duckdb_tables() where table_name = 't'").fetchall() == [(0,)]
 
 
-def test_only_a_whole_build_is_published(built: Project, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_only_a_complete_build_is_published(built: Project, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def refuses(because: str) -> None:
         built.disconnect()
         assert publish.main() == 1
@@ -205,7 +205,7 @@ def test_only_a_whole_build_is_published(built: Project, folder: Path, capsys: p
     load_event(built, 2)
     built.query("alter table intermediate.int_flyer_sessions add column unknown int")
     assert not built.try_dbt("run").success
-    refuses("is not built whole")
+    refuses("has no complete build")
 
     built.query(
         "delete from staging.stg_flyer_app__events_keyed"
@@ -215,9 +215,9 @@ def test_only_a_whole_build_is_published(built: Project, folder: Path, capsys: p
     assert publish.main() == 0
     built.query("update staging.build_state set settings = null, completed_to = null")
     good = contents(folder)
-    refuses("is not built whole")
+    refuses("has no complete build")
     built.query("drop table staging.build_state")
-    refuses("has not been built")
+    refuses("has no complete build")
     with subprocess.Popen(
         [
             sys.executable,
@@ -233,7 +233,7 @@ def test_only_a_whole_build_is_published(built: Project, folder: Path, capsys: p
         refuses("lock")
         building.communicate(b"\n")
     built.database.unlink()
-    refuses("is not there")
+    refuses("does not exist")
 
 
 @pytest.mark.parametrize("verb", ["build", "publish"])
@@ -245,10 +245,10 @@ def test_make_publishes_nothing_when_dbt_fails(built: Project, folder: Path, ver
     assert contents(folder) == good
 
 
-def test_a_mart_that_is_gone_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_files_of_removed_marts_are_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "old_mart.parquet").touch()
     assert publish.main() == 0
-    assert "old_mart.parquet is of no mart" in capsys.readouterr().err
+    assert "old_mart.parquet is not a mart any more" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("built")

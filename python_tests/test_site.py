@@ -1,4 +1,4 @@
-"""The documentation site: what stands in it, and that a browser shows it."""
+"""The documentation site: its contents, and that a browser shows them."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 from flyer_analytics import site
 from python_tests.conftest import Project
 
-# Icons of dbt's page that it asks for before it knows which.
+# Icons that dbt's page requests before it knows their names.
 HARMLESS = ("getIcon", "favicon")
 
 
@@ -20,7 +20,7 @@ def page(project: Project) -> Path:
     return Path(os.environ["DBT_TARGET_PATH"]) / "static_index.html"
 
 
-def test_the_lineage_is_of_data_only(project: Project, page: Path) -> None:
+def test_the_lineage_has_no_unit_or_singular_tests(project: Project, page: Path) -> None:
     text = page.read_text()
     assert "How long do people spend on a retailer" in text
     for node in (*project.manifest.nodes.values(), *project.manifest.metrics.values()):

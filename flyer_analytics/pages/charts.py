@@ -1,4 +1,4 @@
-"""Where the marks of a chart lie: heights in pixels, widths in percent, so that a chart fills any screen."""
+"""The geometry of the charts: heights in pixels, widths in percent, so that a chart fits any screen."""
 
 import math
 from bisect import bisect_left, bisect_right
@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 HEIGHT = 150  # px, of the plot without its labels
-DOTS_HEIGHT = 240
-MOST_LABELS = {"wide": 12, "narrow": 5}  # below the plot, on a desk and on a phone
-SECONDS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 18_000, 36_000]
+SCATTER_HEIGHT = 240  # px
+MAX_LABELS = {"wide": 12, "narrow": 5}  # on the x axis, on a desktop and on a phone
+SECONDS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 18_000, 36_000]  # steps of a time axis
 
 
 @dataclass(frozen=True)
 class Value:
-    """One column: what stands below it, what it says when pointed at, its value or why there is none."""
+    """What a column shows: its label on the axis, its tooltip, and its value or whether that is hidden."""
 
     label: str
     text: str
@@ -23,16 +23,16 @@ class Value:
 
 @dataclass(frozen=True)
 class Tick:
-    at: float  # px from above, or percent from the left
+    at: float  # px from the top, or percent from the left
     label: str
-    is_narrow: bool = True  # shown on a phone too
+    is_narrow: bool = True  # also shown on a phone
 
 
 @dataclass(frozen=True)
 class Column:
     x: float  # percent
     width: float  # percent
-    y: float  # px from above
+    y: float  # px from the top
     height: float  # px
     text: str
     is_hidden: bool
@@ -40,7 +40,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Columns:
-    """A column for each value, in order."""
+    """A column chart."""
 
     columns: list[Column]
     rows: list[Tick]
@@ -51,52 +51,52 @@ class Columns:
 @dataclass(frozen=True)
 class Dot:
     x: float  # percent
-    y: float  # px from above
+    y: float  # px from the top
     label: str
     text: str
 
 
 @dataclass(frozen=True)
 class Scatter:
-    """Dots on a logarithmic scale to the right and a linear one up; ``line``, px from above, marks a value."""
+    """A scatter plot with a log x axis and a linear y axis. ``line`` is a marked y value, in px from the top."""
 
     dots: list[Dot]
     rows: list[Tick]
     labels: list[Tick]
     line: float
-    height: float = DOTS_HEIGHT
+    height: float = SCATTER_HEIGHT
 
 
-def steps(top: float, allowed: Iterable[float] | None = None) -> list[float]:
-    """Return round values from 0 to the first at or over ``top``, at most five.
+def axis_values(top: float, allowed_steps: Iterable[float] | None = None) -> list[float]:
+    """Return at most five evenly spaced values, from 0 to the first one at or above ``top``.
 
-    Steps are 1, 2 or 5 times a power of 10, or those ``allowed``, the smallest first, such as round ones of minutes.
+    The step between them is one of ``allowed_steps``, in ascending order; if none fits, 1, 2 or 5 times a power of 10.
     """
-    fitting = (step for step in allowed or () if 4 * step >= top)
+    fitting = (step for step in allowed_steps or () if 4 * step >= top)
     decimals = (digit * 10.0**power for power in range(12) for digit in (1, 2, 5) if 4 * digit * 10.0**power >= top)
     step = next(fitting, None) or next(decimals)
     return [step * count for count in range(max(1, math.ceil(top / step)) + 1)]
 
 
-def strides(count: int) -> tuple[int, int]:
-    """Return how many of ``count`` columns share a label, on a desk and on a phone."""
-    wide = math.ceil(count / MOST_LABELS["wide"])
-    return wide, wide * math.ceil(math.ceil(count / wide) / MOST_LABELS["narrow"])
+def label_strides(count: int) -> tuple[int, int]:
+    """Return every how many of ``count`` columns a label is shown, on a desktop and on a phone."""
+    wide = math.ceil(count / MAX_LABELS["wide"])
+    return wide, wide * math.ceil(math.ceil(count / wide) / MAX_LABELS["narrow"])
 
 
 def columns(
     values: Sequence[Value],
     name: Callable[[float], str],
-    allowed: Iterable[float] | None = None,
-    labelled: tuple[int, int] | None = None,
+    allowed_steps: Iterable[float] | None = None,
+    strides: tuple[int, int] | None = None,
 ) -> Columns:
-    """Return a chart of ``values``, whose axis ``name`` labels; ``labelled`` says the strides of the labels below."""
-    scale = steps(max((each.value or 0 for each in values), default=0), allowed)
+    """Return a column chart. ``name`` formats the values on the y axis; for ``strides`` see label_strides."""
+    axis = axis_values(max((each.value or 0 for each in values), default=0), allowed_steps)
     slot = 100 / max(1, len(values))
-    wide, narrow = labelled or strides(len(values))
+    wide, narrow = strides or label_strides(len(values))
     drawn = []
     for place, each in enumerate(values):
-        height = HEIGHT * (each.value or 0) / scale[-1]
+        height = HEIGHT * (each.value or 0) / axis[-1]
         if each.value is not None or each.is_hidden:
             drawn.append(
                 Column(
@@ -110,7 +110,7 @@ def columns(
             )
     return Columns(
         columns=drawn,
-        rows=[Tick(HEIGHT * (1 - value / scale[-1]), name(value)) for value in scale],
+        rows=[Tick(HEIGHT * (1 - value / axis[-1]), name(value)) for value in axis],
         labels=[
             Tick(slot * (place + 0.5), values[place].label, place % narrow == 0)
             for place in range(0, len(values), wide)
@@ -122,24 +122,24 @@ def scatter(
     points: Sequence[tuple[float, float, str, str]],
     marked: float,
     name: Callable[[float], str],
-    allowed: Iterable[float],
+    allowed_steps: Iterable[float],
 ) -> Scatter:
-    """Return a chart of ``points`` (to the right, up, label, text), in which the value ``marked`` has a line."""
-    scale = steps(max(marked, *(up for _, up, _, _ in points)), allowed)
-    rounds = [digit * 10**power for power in range(12) for digit in (1, 2, 5)]
-    least, most = (choose(right for right, *_ in points) for choose in (min, max))
-    left, right = bisect_right(rounds, least) - 1, bisect_left(rounds, most)
-    rights = rounds[left : max(left + 1, right) + 1]
+    """Return a scatter plot of ``points`` (x, y, label, tooltip), with a line at the y value ``marked``."""
+    y_axis = axis_values(max(marked, *(point_y for _, point_y, _, _ in points)), allowed_steps)
+    round_values = [digit * 10**power for power in range(12) for digit in (1, 2, 5)]
+    least, most = (choose(point_x for point_x, *_ in points) for choose in (min, max))
+    first, last = bisect_right(round_values, least) - 1, bisect_left(round_values, most)
+    x_axis = round_values[first : max(first + 1, last) + 1]
 
     def x(value: float) -> float:
-        return 4 + 92 * math.log(value / rights[0]) / math.log(rights[-1] / rights[0])
+        return 4 + 92 * math.log(value / x_axis[0]) / math.log(x_axis[-1] / x_axis[0])
 
     def y(value: float) -> float:
-        return DOTS_HEIGHT * (1 - value / scale[-1])
+        return SCATTER_HEIGHT * (1 - value / y_axis[-1])
 
     return Scatter(
-        dots=[Dot(x(right), y(up), label, text) for right, up, label, text in points],
-        rows=[Tick(y(value), name(value)) for value in scale],
-        labels=[Tick(x(value), f"{value:,}") for value in rights],
+        dots=[Dot(x(point_x), y(point_y), label, text) for point_x, point_y, label, text in points],
+        rows=[Tick(y(value), name(value)) for value in y_axis],
+        labels=[Tick(x(value), f"{value:,}") for value in x_axis],
         line=y(marked),
     )

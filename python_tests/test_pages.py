@@ -1,4 +1,4 @@
-"""The pages for merchants say what the two marts show, nothing else, and look right in a browser."""
+"""The merchant pages show what the two marts show and nothing else, and look right in a browser."""
 
 import csv
 import html
@@ -13,8 +13,11 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage
 
 from flyer_analytics import generate
-from flyer_analytics.pages import __main__ as report
-from flyer_analytics.pages import charts
+from flyer_analytics.pages import __main__ as pages
+from flyer_analytics.pages import charts, folder, formats
+from flyer_analytics.pages.comparison import blurred_median
+from flyer_analytics.pages.dates import DateRange
+from flyer_analytics.pages.figures import METRICS
 from python_tests.conftest import Project
 
 FIRST = date(2018, 10, 1)
@@ -32,7 +35,7 @@ CELLS = """
 
 
 class Shown:
-    """A database of what merchants may see, filled by hand."""
+    """A database of what merchants may see, filled by the test."""
 
     def __init__(self, folder: Path) -> None:
         self.database = folder / "shown.duckdb"
@@ -40,14 +43,14 @@ class Shown:
         self.cells: list[list[Any]] = []
 
     def cell(self, merchant: str | None, day: int = 0, flyer: str = "f", readers: int = 10, secs: int = 30) -> None:
-        """Add a flyer's day: with 5 readers or more it has 2 views for each, one of them measured, ``secs`` long."""
+        """Add a row: 2 views per reader, one of them measured and ``secs`` long; suppressed below 5 readers."""
         figures: list[Any] = [None] * 10
         if readers >= 5:
             figures = [readers, 2 * readers, readers, secs * readers, secs, secs, readers, readers, 0.5, 0]
         self.cells.append([merchant, flyer, FIRST + timedelta(days=day), readers < 5, *figures])
 
     def write(self, *options: str) -> int:
-        """Write the pages; all views are at nine."""
+        """Write the pages. All views started at nine."""
         self.database.unlink(missing_ok=True)
         with duckdb.connect(str(self.database)) as connection:
             connection.execute(CELLS)
@@ -62,10 +65,10 @@ class Shown:
                 select merchant_id, date, 9, sum(readers), sum(views) from marts.merchant_flyer_daily
                 where not is_suppressed group by all
             """)
-        return report.main(["--database", str(self.database), "--out", str(self.out), *options])
+        return pages.main(["--database", str(self.database), "--out", str(self.out), *options])
 
     def page(self, merchant: str) -> str:
-        name = report.file_stem(merchant, report.Range(FIRST, FIRST)).rpartition("_")[0]
+        name = folder.file_stem(merchant, DateRange(FIRST, FIRST)).rpartition("_")[0]
         return next(self.out.glob(f"{name}_*.html")).read_text(encoding="utf-8")
 
 
@@ -76,7 +79,7 @@ def shown(tmp_path: Path) -> Shown:
 
 @pytest.fixture
 def built(project: Project) -> Project:
-    """Made-up events, some of whose merchants have strange ids."""
+    """Generated events, some with strange merchant ids."""
     made, events = project.folder / "made.csv", project.folder / "events.csv"
     generate.main(
         [str(made), "--events", "6000", "--users", "150", "--days", "3", "--start", "2018-11-02", "--seed", "5"]
@@ -99,7 +102,7 @@ def said(page: str) -> str:
 
 
 def cards(page: str) -> dict[str, str]:
-    """Return the headline figures of a page, by the column they are of."""
+    """Return the headline figures of a page by their keys."""
     return dict(re.findall(r'<h3><a href="definitions\.html#(\w+)">.*?</a></h3>\s*<p class="value">(.*?)</p>', page))
 
 
@@ -113,7 +116,7 @@ def table(page: str, heading: str) -> list[list[str]]:
 
 def test_pages_say_what_the_marts_show_and_nothing_else(built: Project) -> None:
     out, alone = built.folder / "pages", built.folder / "alone"
-    assert report.main(["--database", str(built.database), "--out", str(out)]) == 0
+    assert pages.main(["--database", str(built.database), "--out", str(out)]) == 0
 
     connection = built.connect()
     totals = connection.sql("""
@@ -125,17 +128,17 @@ def test_pages_say_what_the_marts_show_and_nothing_else(built: Project) -> None:
         where merchant_id is not null
         group by merchant_id
     """).fetchall()
-    shows = [report.number, report.number, report.duration, report.duration, report.tenths, report.percent]
-    dates = report.Range(*connection.sql("select min(date), max(date) from marts.merchant_flyer_daily").fetchall()[0])
+    shows = [formats.number, formats.number, formats.duration, formats.duration, formats.tenths, formats.percent]
+    dates = DateRange(*connection.sql("select min(date), max(date) from marts.merchant_flyer_daily").fetchall()[0])
     assert {merchant for merchant, *_ in totals} >= set(STRANGE)
     assert sum(views is None for _, _, views, *_ in totals) > 5
     assert sum(views is not None for _, _, views, *_ in totals) > 20
     for merchant, *figures in totals:
-        stem = out / report.file_stem(merchant, dates)
+        stem = out / folder.file_stem(merchant, dates)
         page = stem.with_suffix(".html").read_text(encoding="utf-8")
         shown = {
             metric.key: show(value)
-            for metric, show, value in zip(report.METRICS, shows, figures, strict=True)
+            for metric, show, value in zip(METRICS, shows, figures, strict=True)
             if value is not None
         }
         assert cards(page) == shown, merchant
@@ -166,15 +169,15 @@ def test_pages_say_what_the_marts_show_and_nothing_else(built: Project) -> None:
             map(str, built.query(f"select {cast} from marts.{mart} where merchant_id is not null"))
         )
 
-    # Where there is nothing else to read, the pages are the same.
+    # The pages are the same if there is nothing else to read.
     with duckdb.connect(str(built.folder / "two_marts.duckdb")) as connection:
         connection.execute(f"attach {literal(str(built.database))} as source (read_only); create schema marts")
         for mart in ("merchant_flyer_daily", "merchant_hourly"):
             connection.execute(f"create table marts.{mart} as from source.marts.{mart} order by random()")
-    assert report.main(["--database", str(built.folder / "two_marts.duckdb"), "--out", str(alone)]) == 0
+    assert pages.main(["--database", str(built.folder / "two_marts.duckdb"), "--out", str(alone)]) == 0
     written = {path.name: path.read_bytes() for path in out.iterdir()}
     assert written == {path.name: path.read_bytes() for path in alone.iterdir()}
-    # index, definitions and the mark
+    # index, definitions and marker
     assert len(written) == 3 * len(totals) + 3
 
     everything = b"\n".join(written.values()).decode()
@@ -188,7 +191,7 @@ def literal(text: str) -> str:
 
 
 def test_pages_in_chromium(shown: Shown, browser: Browser) -> None:
-    """Nothing from outside, no error, nothing cut off on a phone and on a desk; every link leads somewhere."""
+    """No outside request, no error, nothing cut off on a phone or a desktop, and no broken link."""
     for day in range(90):
         for flyer in range(4):
             shown.cell("big", day, f"flyer {flyer + day // 7}", 40_000 * (flyer + 1) * (1 + day % 7), 400 + day)
@@ -238,35 +241,35 @@ def test_pages_in_chromium(shown: Shown, browser: Browser) -> None:
     assert bars.count() == 180
 
 
-def test_a_page_compares_with_before_and_with_the_others(shown: Shown) -> None:
+def test_a_page_compares_with_the_previous_day_and_similar_merchants(shown: Shown) -> None:
     for day in (0, 1):
         shown.cell("small", day, readers=5)
         for place in range(24):
             shown.cell(f"m{place}", day, readers=10 + place * (1 + day), secs=10 * (place + 1))
     assert shown.write("--from", "2018-10-02") == 0
     page = said(shown.page("m23"))
-    # 25 merchants: the others of the last six have 46, 48, .. 54 readers, who stay for 19 to 23 times 10 s.
-    assert re.search("Readers 56 once per flyer and day Day before 33 , now up 70% Merchants of similar size 50 ", page)
-    assert re.search("Average view time 4 min 00 s .*? now unchanged Merchants of similar size 3 min 30 s", page)
-    assert "you in the largest quarter of all merchants, with 5 others" in page
+    # 25 merchants. The five others in the last group have 46, 48, .. 54 readers and 190, 200, .. 230 s per view.
+    assert "Readers 56 counted once per flyer and day Previous day 33 (up 70%) Similar merchants (median) 50 " in page
+    assert re.search(r"Average view time 4 min 00 s .*? \(unchanged\) Similar merchants \(median\) 3 min 30 s", page)
+    assert "you are in the largest quarter of all merchants, together with 5 others" in page
 
 
-def test_a_group_of_few_others_shows_nothing(shown: Shown) -> None:
+def test_a_small_group_shows_no_median(shown: Shown) -> None:
     for place in range(20):
         shown.cell(f"m{place}", readers=10 + place)
     assert shown.write() == 0
     page = shown.page("m19")
-    assert "Merchants of similar size" not in page
+    assert "Similar merchants (median)" not in page
     assert "with only 4 others" in page
-    assert "data begin on Mon 1 Oct 2018" in page
+    assert "the data start on Mon 1 Oct 2018" in page
 
 
-def test_the_middle_is_never_one_merchants_figure() -> None:
-    assert report.middle([1, 2, 30, 100, 1000]) == 44
-    assert report.middle([1, 2, 30, 100, 1000, 1000]) == 65
+def test_the_median_is_never_one_merchants_figure() -> None:
+    assert blurred_median([1, 2, 30, 100, 1000]) == 44
+    assert blurred_median([1, 2, 30, 100, 1000, 1000]) == 65
 
 
-def test_what_is_left_out_is_said(shown: Shown) -> None:
+def test_pages_say_what_they_leave_out(shown: Shown) -> None:
     shown.cell("m", 0, "read")
     shown.cell("m", 0, "hardly read", readers=4)
     shown.cell("m", 1, "hardly read", readers=4)
@@ -276,15 +279,15 @@ def test_what_is_left_out_is_said(shown: Shown) -> None:
     shown.cells[-1][7:10] = [None] * 3
     assert shown.write() == 0
     page = said(shown.page("m"))
-    assert "20 views of 40 (50%) could not be measured ." in page
-    assert "2 of 4 flyers and days had too few readers to show." in page
-    assert "Of the 2 shown, 1 had too few readers whose views were measured." in page
-    assert "for 5 min 00 s in all and 30 s per view on average" in page
-    assert "1 further flyer had too few readers to show on every day" in page
+    assert "20 of 40 views (50%) could not be measured ." in page
+    assert "2 of 4 flyer-days (one flyer on one day) had too few readers." in page
+    assert "1 of the 2 flyer-days shown had too few readers with measured views." in page
+    assert "for 5 min 00 s in total and 30 s per view on average" in page
+    assert "1 more flyer had fewer than 5 readers on every day" in page
     assert "Too few readers to show" in shown.page("few")
     assert not cards(shown.page("few"))
     index = (shown.out / "index.html").read_text(encoding="utf-8")
-    assert "without a page: 14 views of 1 flyer and day, and 0 flyers and days" in index
+    assert "have no page: 14 views on 1 flyer-day, and 0 flyer-days with too few readers" in index
 
 
 @pytest.mark.parametrize(
@@ -292,16 +295,19 @@ def test_what_is_left_out_is_said(shown: Shown) -> None:
     [
         (
             ["--from", "2018-11-01", "--to", "2018-11-03"],
-            "No data from 2018-11-01 to 2018-11-03: there are from 2018-10",
+            "No data from 2018-11-01 to 2018-11-03. There are data from 2018-10",
         ),
         (["--from", "2018-10-03", "--to", "2018-10-02"], "--from 2018-10-03 is after --to 2018-10-02"),
-        (["--merchant", "m20"], "No merchant 'm20'. 1 have data from 2018-10-04 to 2018-10-10, such as 'm2'"),
+        (
+            ["--merchant", "m20"],
+            "No merchant 'm20' from 2018-10-04 to 2018-10-10. 1 merchant has data; similar ids: 'm2'",
+        ),
         (
             ["--merchant", "m1"],
-            "Merchant 'm1' has no data from 2018-10-04 to 2018-10-10. It has on 1 date from 2018-10-01",
+            "Merchant 'm1' has no data from 2018-10-04 to 2018-10-10. It has data on 1 date from 2018-10-01",
         ),
-        (["--database", "none.duckdb"], "none.duckdb is not there. Run `make build` first"),
-        (["--database", "empty.duckdb"], "empty.duckdb holds no marts. Run `make build` first"),
+        (["--database", "none.duckdb"], "none.duckdb does not exist. Run `make build` first"),
+        (["--database", "empty.duckdb"], "empty.duckdb has no marts. Run `make build` first"),
         (["--database", "text.duckdb"], "text.duckdb cannot be read"),
     ],
 )
@@ -339,7 +345,7 @@ def test_a_folder_for_one_merchant_holds_nothing_of_others(shown: Shown) -> None
     shown.cell("rival")
     assert shown.write("--merchant", "mine") == 0
     stem = "merchant_mine_2018-10-01"
-    names = {f"{stem}.html", f"{stem}.csv", f"{stem}_hours.csv", "definitions.html", report.MARK}
+    names = {f"{stem}.html", f"{stem}.csv", f"{stem}_hours.csv", "definitions.html", folder.MARKER}
     assert {path.name for path in shown.out.iterdir()} == names
     assert not any("rival" in path.read_text(encoding="utf-8") for path in shown.out.iterdir())
 
@@ -351,7 +357,7 @@ def test_a_folder_is_replaced_whole_or_not_at_all(
     shown.out.mkdir()
     (shown.out / "mine.txt").write_text("mine")
     assert shown.write() == 1
-    assert "holds no merchant pages" in capsys.readouterr().err
+    assert "is not a folder of merchant pages" in capsys.readouterr().err
     assert (shown.out / "mine.txt").read_text() == "mine"
 
     (shown.out / "mine.txt").unlink()
@@ -360,20 +366,20 @@ def test_a_folder_is_replaced_whole_or_not_at_all(
 
     shown.cell("n")
     with monkeypatch.context() as patch:
-        patch.setattr(report, "write_data", lambda *_: 1 / 0)
+        patch.setattr(folder, "write_csv_files", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             shown.write()
     assert {path.name: path.read_bytes() for path in shown.out.iterdir()} == before
 
     assert shown.write("--merchant", "n") == 0
-    assert not set(before) - {report.MARK, "definitions.html"} & {path.name for path in shown.out.iterdir()}
+    assert not set(before) - {folder.MARKER, "definitions.html"} & {path.name for path in shown.out.iterdir()}
     assert sorted(path.name for path in shown.out.parent.iterdir()) == ["pages", "shown.duckdb"]
 
 
 def test_file_names_are_safe_and_distinct() -> None:
-    dates = report.Range(FIRST, FIRST)
+    dates = DateRange(FIRST, FIRST)
     ids = [*STRANGE, "a", "A", "a-b", "a_b", "a/b", "a.b", "-", "--", "é", "e\u0301", ".", "..", "0012", "12", "nul\n"]
-    stems = [report.file_stem(merchant, dates) for merchant in ids]
+    stems = [folder.file_stem(merchant, dates) for merchant in ids]
     assert len({stem.lower() for stem in stems}) == len(ids)
     assert all(re.fullmatch(r"merchant_[0-9a-z-]{1,41}_2018-10-01", stem) for stem in stems)
 
@@ -390,7 +396,7 @@ def test_file_names_are_safe_and_distinct() -> None:
     ],
 )
 def test_durations(secs: float, said: str) -> None:
-    assert report.duration(secs) == said
+    assert formats.duration(secs) == said
 
 
 @pytest.mark.parametrize(
@@ -403,13 +409,13 @@ def test_durations(secs: float, said: str) -> None:
     ],
 )
 def test_ranges(first: tuple[int, int, int], last: tuple[int, int, int], said: str) -> None:
-    assert str(report.Range(date(*first), date(*last))) == said
+    assert str(DateRange(date(*first), date(*last))) == said
 
 
-def test_scales_are_round_and_reach_the_top() -> None:
+def test_axes_have_round_values_and_reach_the_top() -> None:
     for top in [0, 0.4, 1, 4, 5, 39, 41, 1234, 10**9]:
         for allowed in (None, charts.SECONDS):
-            scale = charts.steps(top, allowed)
+            scale = charts.axis_values(top, allowed)
             assert scale[0] == 0
             assert max(top, scale[1]) <= scale[-1]
             assert len(scale) <= 5
