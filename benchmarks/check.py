@@ -2,9 +2,9 @@
 
     python benchmarks/check.py flyer_analytics.duckdb RESULT
 
-RESULT is a DuckDB file with both marts, or a folder with one Parquet file or folder of them for each. A rival that
-computes measure 1 alone lacks columns: then the others are compared, in the rows that have a counted gap. Ends with
-status 1 and the figures of both where they differ.
+RESULT is a DuckDB file with both marts, or a folder that has a Parquet file or a folder of Parquet files per mart. If a
+rival has only the columns of measure 1, only those are compared, in rows with a counted gap. If the marts differ, the
+figures of both are printed and the exit status is 1.
 """
 
 import sys
@@ -29,22 +29,22 @@ Figures = dict[str, object]
 
 
 def relation(result: Path, mart: str) -> str:
-    """Return the rival's mart as something to select from; raises FileNotFoundError where there is none."""
+    """Return the rival's mart as a relation to select from. Raises FileNotFoundError if it is missing."""
     if result.suffix == ".duckdb":
         return f"rival.{mart}"
     if (result / mart).is_dir():
         return f"read_parquet('{result / mart}/*.parquet')"
     file = result / f"{mart}.parquet"
     if not file.is_file():
-        raise FileNotFoundError(f"{result} holds no {mart}")
+        raise FileNotFoundError(f"{result} has no {mart}")
     return f"read_parquet('{file}')"
 
 
 def figures(connection: duckdb.DuckDBPyConnection, source: str, columns: dict[str, str], condition: str) -> Figures:
-    """Return row count, sum of each measure and a fingerprint of all rows, whatever their order.
+    """Return the number of rows, the sum of each measure and a fingerprint of all rows that ignores their order.
 
-    `columns` maps names to types. The fingerprint adds up 64-bit hashes of whole rows, so that marts of any size
-    compare without being sorted or kept.
+    `columns` maps names to types. The fingerprint is the sum of 64-bit hashes of the rows, so marts of any size are
+    compared without sorting them or holding them in memory.
     """
     typed = {name: f"cast({name} as {kind})" for name, kind in columns.items()}
     sums = [f"sum({name}) as {name}" for name in columns if name in MEASURES]
@@ -58,13 +58,13 @@ def figures(connection: duckdb.DuckDBPyConnection, source: str, columns: dict[st
 
 
 def types(connection: duckdb.DuckDBPyConnection, source: str) -> dict[str, str]:
-    """Return the types of a relation's columns by their names."""
+    """Return the column types of a relation by column name."""
     rows = connection.execute(f"select column_name, column_type from (describe from {source})").fetchall()
     return dict(rows)
 
 
 def differences(database: Path, result: Path) -> list[str]:
-    """Return what differs, one line each; raises FileNotFoundError or duckdb.Error where a mart cannot be read."""
+    """Return the differences, one line each. Raises FileNotFoundError or duckdb.Error if a mart cannot be read."""
     found = []
     with duckdb.connect() as connection:
         connection.execute(f"attach '{database}' as ours (read_only)")
@@ -84,7 +84,7 @@ def differences(database: Path, result: Path) -> list[str]:
 
 
 def main(arguments: list[str]) -> int:
-    """Run the comparison; return 0 where nothing differs, else 1."""
+    """Run the comparison. Return 0 if the marts are equal, else 1."""
     database, result = map(Path, arguments)
     try:
         found = differences(database, result)

@@ -1,21 +1,21 @@
 /*
-    Both marts straight from raw.flyer_events, by hand, for DuckDB alone and for speed alone: no test, no incremental
-    step, no model in between that anybody could read. It is what the models are measured against.
+    Both marts directly from raw.flyer_events, written by hand for DuckDB and for speed only, without tests, increments
+    or readable models in between. The models are measured against it.
 
-    Reads the table source.raw.flyer_events, writes merchant_flyer_engagement and user_daily_avg_flyer_time into the
-    current database. The settings are the defaults of dbt_project.yml, times in microseconds.
+    Reads the table source.raw.flyer_events and writes merchant_flyer_engagement and user_daily_avg_flyer_time to the
+    current database. The settings are the defaults of dbt_project.yml, times are in microseconds.
 
     What makes it fast:
-    - Texts are cleaned and judged once per distinct value; integers stand for them until the marts are written.
-    - Timestamps are trimmed and made upper case only where they are none as they stand.
-    - Local dates are looked up by quarter-hour, not worked out for each event.
-    - The events are sorted once. All that follows reads them in that order: a window without partition and order keeps
-      only the row before, and asks whether it is of the same user.
-    - Repeats can only be among events of one user and instant, so only those are compared.
-    - A view that counts is measured from its first event on, so views and sessions are counted without being formed.
+    - Texts are cleaned and validated once per distinct value, and replaced by integers until the marts are written.
+    - Timestamps are trimmed and converted to upper case only if they are invalid without it.
+    - Local dates are looked up by quarter-hour, not computed for each event.
+    - The events are sorted once, and all later steps read them in that order: windows without partition and order look
+      only at the previous row, and check whether it is of the same user.
+    - Repeats occur only among events of one user at one instant, so only those are compared.
+    - Whether a view is measured shows at its first event, so views and sessions are counted without building them.
 */
 
--- A timestamp without an offset is read in this zone.
+-- The zone of timestamps without an offset.
 set timezone = 'UTC';
 
 create temp macro cleaned(raw_text) as trim(raw_text, ' ' || chr(9) || chr(10) || chr(13));
@@ -30,7 +30,7 @@ create temp macro is_timestamp(raw_text) as
         || '([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,9})?(Z|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)?'
     );
 
--- Seconds with two decimals, halves up. Whole microseconds are exact in a double up to 285 years.
+-- Seconds with two decimals, halves rounded up. A double holds microseconds exactly up to 285 years.
 create temp macro rounded_secs(micros, number) as
     cast(
         cast(floor((2 * micros + 10_000 * number) / (20_000 * number)) as decimal(16, 0)) * cast(0.01 as decimal(2, 2))
@@ -39,7 +39,7 @@ create temp macro rounded_secs(micros, number) as
 
 ---------- keys
 
--- By itself, as a filter would be pushed below the distinct, to every row.
+-- A table of its own, since DuckDB would push a filter below the distinct and apply it to every row.
 create temp table raw_users as
 select distinct user_id as raw_user_id from source.raw.flyer_events;
 
@@ -60,9 +60,9 @@ select
 from source.raw.flyer_events
 group by event, flyer_id, merchant_id;
 
--- What is on screen after an event of this content: a flyer of a merchant (screen_key <> 0), something else (0), or
--- what was there before (null). A flyer has one key above 0, for the merchant under which it is shown most, and one
--- below 0 for each other merchant.
+-- What is on screen after an event with this content: a flyer of a merchant (screen_key <> 0), another screen (0), or
+-- the same as before (null). A flyer has a positive key for the merchant that shows it most, and a negative key for
+-- each other merchant.
 create temp table content_keys as
 with
 
@@ -144,7 +144,7 @@ create temp table screens as
 select distinct screen_key, flyer_key, flyer_id, merchant_id from content_keys
 where shows_flyer = 1;
 
--- Dates as days since 1970. No offset of this zone changes within a quarter-hour.
+-- Dates as days since 1970. The offset of this zone changes only between quarter-hours.
 create temp table quarters as
 select
     cast(quarter as integer) as quarter,
@@ -158,9 +158,10 @@ from
         (select max(epoch_us(_loaded_at)) + 300_000_000 from source.raw.flyer_events) // 900_000_000 + 1
     ) as quarters (quarter);
 
----------- the events, each once, in the order of each user's time
+---------- events without repeats, by user and time
 
--- Too late an event gets no quarter, too early a one finds none. A filter on the instant would parse each twice.
+-- Events that are too late get no quarter, and events that are too early match none. A filter on the instant would
+-- parse each timestamp twice.
 create temp table timeline as
 with
 
@@ -234,7 +235,7 @@ where is_tied;
 delete from timeline
 where rowid in (select place from ties where is_repeat);
 
--- Where the position decides nothing, the hash of int_flyer_events_sequenced does.
+-- Ties at the same position are ordered by a hash, as in int_flyer_actions.tie_order.
 update timeline
 set content_key = reordered.content_key, screen_key = reordered.screen_key
 from (
@@ -291,10 +292,10 @@ where timeline.rowid = reordered.place;
 
 drop table ties;
 
----------- what is measured
+---------- measures
 
--- A session is counted at its first flyer event: one that starts it, or comes right after its start in a list of
--- nothing but flyer events and starts.
+-- A session is counted at its first flyer event: the one that starts it, or that directly follows the start in a list
+-- of only flyer events and starts.
 create temp table sessions as
 with
 
@@ -357,7 +358,7 @@ screens as (
 
 ),
 
--- The place makes the newest start the greatest, and the day comes along with it.
+-- The latest start has the greatest place, so its day is part of the maximum.
 flyers as (
 
     select
@@ -381,7 +382,8 @@ from flyers;
 
 drop table timeline;
 
--- All events of a view but the last are followed by one of it in time. So a view is measured where its first event is.
+-- In a view, each event but the last is followed by the next one before the timeout. So a view is measured if its first
+-- event is.
 create temp table engagement as
 with
 
@@ -424,7 +426,7 @@ group by all;
 
 drop table flyer_events;
 
----------- the marts
+---------- marts
 
 create table merchant_flyer_engagement as
 select
@@ -462,7 +464,7 @@ user_days as (
 
 ),
 
--- Flyers that the user viewed on that day, but not under the merchant that shows them most.
+-- Flyers that the user viewed on that day, but not from the merchant that shows them most.
 viewed_elsewhere as (
 
     select distinct

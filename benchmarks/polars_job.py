@@ -2,9 +2,9 @@
 
     python benchmarks/polars_job.py events.parquet OUT
 
-Writes OUT/user_daily_avg_flyer_time.parquet and OUT/merchant_flyer_engagement.parquet, all columns and both measures as
-docs/definitions.md has them, but for timestamps without an offset, which it leaves out. Durations are whole
-microseconds.
+Writes OUT/user_daily_avg_flyer_time.parquet and OUT/merchant_flyer_engagement.parquet with all columns and both
+measures, as defined in docs/definitions.md, except that events whose timestamp has no offset are left out. Durations
+are integers in microseconds.
 """
 
 import sys
@@ -34,20 +34,20 @@ ROLES = {
 
 
 def known_id(name: str) -> pl.Expr:
-    """Return the id column, null where its text means that there is none."""
+    """Return the id column, null if its text stands for null."""
     text = pl.col(name).str.strip_chars(BLANKS)
     return pl.when(~text.str.to_lowercase().is_in(NULL_TOKENS)).then(text).alias(name)
 
 
 def short_enough(name: str) -> pl.Expr:
-    """Return whether the id is of a length that is accepted, or missing."""
+    """Return whether the id is missing or of an accepted length."""
     return pl.col(name).str.len_chars().fill_null(0) <= MAX_ID_LENGTH
 
 
 def read_events(path: Path) -> pl.LazyFrame:
-    """Return the usable events, each once, in the order of each user's time.
+    """Return the usable events without repeats, by user and time.
 
-    Ids are categories from here on. `shown` is the flyer that the event shows, null where it shows none.
+    Ids are categoricals. `shown` is the flyer that the event shows, null if it shows none.
     """
     usable = (
         pl.scan_parquet(path, row_index_name="position")
@@ -85,13 +85,13 @@ def read_events(path: Path) -> pl.LazyFrame:
 
 
 def micros_since_previous() -> pl.Expr:
-    """Return the time since the row before, null where that is another user's."""
+    """Return the time since the previous row, null if that is of another user."""
     same_user = pl.col("user_id") == pl.col("user_id").shift()
     return pl.when(same_user).then(pl.col("micros") - pl.col("micros").shift())
 
 
 def flyer_sessions(events: pl.LazyFrame) -> pl.LazyFrame:
-    """Return the number of flyer sessions per user and date on which they start."""
+    """Return the number of flyer sessions per user and start date."""
     starts = micros_since_previous().fill_null(INACTIVITY_TIMEOUT) >= INACTIVITY_TIMEOUT
     return (
         events.with_columns(starts.cum_sum().alias("session"))
@@ -104,7 +104,7 @@ def flyer_sessions(events: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def measured_flyer_events(events: pl.LazyFrame) -> pl.LazyFrame:
-    """Return the flyer events with their `gap`, time `on_screen` and number of their `view`."""
+    """Return the flyer events with `gap`, `on_screen` (both microseconds) and the number of their `view`."""
     same_user_next = pl.col("user_id") == pl.col("user_id").shift(-1)
     continues_view = (
         (pl.col("shown") == pl.col("shown").shift())
@@ -127,7 +127,7 @@ def measured_flyer_events(events: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def flyer_views(flyer_events: pl.LazyFrame) -> pl.LazyFrame:
-    """Return one row per flyer view, dated by its first event, with its time on screen as `micros`."""
+    """Return one row per flyer view, with the date of its first event and its time on screen as `micros`."""
     return flyer_events.group_by("view").agg(
         pl.col("merchant_id", "flyer_id", "user_id", "date").first(),
         pl.col("on_screen").sum().alias("micros"),
@@ -136,7 +136,7 @@ def flyer_views(flyer_events: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def measures(gaps: pl.LazyFrame, views: pl.LazyFrame, keys: list[str]) -> pl.LazyFrame:
-    """Return both measures per `keys`, a row for each that has a counted gap or a view."""
+    """Return both measures per `keys`, one row for each combination with a counted gap or a view."""
     by_gaps = gaps.group_by(keys).agg(pl.col("gap").sum().alias("gap_micros"), pl.len().alias("measured_gaps"))
     by_views = views.group_by(keys).agg(
         pl.col("micros").sum().alias("view_micros"),
@@ -149,7 +149,7 @@ def measures(gaps: pl.LazyFrame, views: pl.LazyFrame, keys: list[str]) -> pl.Laz
 
 
 def rounded_secs(micros: str, count: str, *, average: bool) -> pl.Expr:
-    """Return micros, or micros / count, as seconds in decimal(18, 2), halves up, null where nothing was counted."""
+    """Return micros, or micros / count, as seconds in decimal(18, 2), halves rounded up; null if count is 0."""
     number = pl.col(count) if average else pl.lit(1)
     cents = (2 * pl.col(micros) + 10_000 * number) // (20_000 * number)
     secs = cents.cast(pl.Decimal(18, 2)) * pl.lit("0.01").cast(pl.Decimal(18, 2))
@@ -157,7 +157,7 @@ def rounded_secs(micros: str, count: str, *, average: bool) -> pl.Expr:
 
 
 def published(mart: pl.LazyFrame, *columns: str) -> pl.LazyFrame:
-    """Return `columns` of the mart, ids as text, and its measures as they are published: in seconds."""
+    """Return `columns` of the mart, with ids as text, and its measures in seconds, as in the published marts."""
     return mart.select(
         cs.by_name(columns) - cs.categorical(),
         (cs.by_name(columns) & cs.categorical()).cast(pl.String),
@@ -172,7 +172,7 @@ def published(mart: pl.LazyFrame, *columns: str) -> pl.LazyFrame:
 
 
 def main(path: str, out: str) -> None:
-    """Read the events in `path` and write both marts into the folder `out`; polars' errors are left as they are."""
+    """Read the events in `path` and write both marts to the folder `out`. Raises the errors of polars."""
     events = read_events(Path(path)).collect().lazy()
     flyer_events = measured_flyer_events(events).collect().lazy()
     gaps = flyer_events.filter(pl.col("gap").is_not_null())

@@ -1,8 +1,8 @@
-"""Write what run.py measured into docs/scaling.md and a chart.
+"""Write the results of run.py to docs/scaling.md and a chart.
 
     python benchmarks/report.py results.jsonl docs
 
-Of each number of events and step the newest run counts, and in it the fastest attempt. The figures go between the lines
+For each number of events and step, the fastest attempt of the newest run counts. The figures go between the lines
 `<!-- benchmark: begin -->` and `<!-- benchmark: end -->` of docs/scaling.md, the chart to docs/scaling-benchmark.svg.
 """
 
@@ -25,8 +25,8 @@ STEPS = {
     "load a day": "one more day: load",
     "build a day": "one more day: build",
     "no-op": "build with nothing new",
-    "duckdb": "DuckDB script by hand",
-    "spark": "PySpark, measure 1 alone",
+    "duckdb": "hand-written DuckDB script",
+    "spark": "PySpark, measure 1 only",
     "polars": "polars",
 }
 DATABASE_STEPS = {"load": "database, loaded", "build": "database, built", "build a day": "database, one day later"}
@@ -40,7 +40,7 @@ COLOURS = {
     "spark": "#2b6ca3",
     "polars": "#3a9188",
 }
-LABEL_SHARE = 0.043  # of the chart's height that one label needs
+LABEL_SHARE = 0.043  # share of the chart's height that one label needs
 
 
 @dataclass(frozen=True)
@@ -74,29 +74,29 @@ def best_of(records: Iterable[Record]) -> Best:
 
 
 def sizes(best: Best) -> list[int]:
-    """Return the measured numbers of events, in order."""
+    """Return the measured numbers of events, in ascending order."""
     return sorted({events for events, _ in best})
 
 
 def million(events: int) -> str:
-    """Return a number of events as the report writes it."""
+    """Return a number of events in millions, such as 10 M."""
     return f"{events / 1_000_000:g} M"
 
 
 # ---------- tables
 def row(name: str, best: Best, cell: Callable[[int], str | None]) -> str:
-    """Return a line of a Markdown table; a cell that cannot be worked out stays empty."""
+    """Return a line of a Markdown table. Cells without a value are empty."""
     return " | ".join([f"| {name}", *(cell(events) or "" for events in sizes(best))]) + " |"
 
 
 def header(name: str, best: Best) -> list[str]:
-    """Return the two lines above a table's rows."""
+    """Return the two header lines of a table."""
     columns = [name, *map(million, sizes(best))]
     return [f"| {' | '.join(columns)} |", "|---|" + "---:|" * len(sizes(best))]
 
 
 def figures_table(best: Best) -> list[str]:
-    """Return the table of seconds, peak memory and file sizes."""
+    """Return the table of run times, peak memory and file sizes."""
 
     def time_and_memory(step: str) -> Callable[[int], str | None]:
         return lambda events: (
@@ -116,7 +116,7 @@ def figures_table(best: Best) -> list[str]:
 
 
 def targets_table(best: Best) -> list[str]:
-    """Return the table of what is to be reached."""
+    """Return the table of targets."""
     smallest = sizes(best)[0]
 
     def seconds(events: int, step: str) -> float:
@@ -145,38 +145,38 @@ def targets_table(best: Best) -> list[str]:
 
     asked: list[tuple[str, Callable[[int], float], str]] = [
         (
-            "full build, as a multiple of the DuckDB script: at most 2.5 at 10 M",
+            "full build / DuckDB script: at most 2.5 at 10 M",
             lambda events: seconds(events, "build") / seconds(events, "duckdb"),
             "{:.1f}",
         ),
         (
-            "the same *",
+            "full build * / DuckDB script",
             lambda events: beyond_start_up(events, "build") / seconds(events, "duckdb"),
             "{:.1f}",
         ),
         (
-            "PySpark, as a multiple of the full build: at least 5 at 10 M",
+            "PySpark / full build: at least 5 at 10 M",
             lambda events: seconds(events, "spark") / seconds(events, "build"),
             "{:.1f}",
         ),
         (
-            f"seconds per event of the full build, as a multiple of {million(smallest)}: at most 1.2 at 100 M *",
+            f"seconds per event of the full build *, relative to {million(smallest)}: at most 1.2 at 100 M",
             growth,
             "{:.2f}",
         ),
         (
-            "building one more day, as a share of the full build: at most 5 % at 100 M *",
+            "build of one more day * / full build *: at most 5 % at 100 M",
             lambda events: beyond_start_up(events, "build a day") / beyond_start_up(events, "build"),
             "{:.1%}",
         ),
         ("peak memory of dbt: at most 16 GB at 100 M", peak_gb, "{:.1f} GB"),
     ]
-    lines = header("to reach", best)
+    lines = header("target", best)
     return lines + [row(name, best, cell(work_out, layout)) for name, work_out, layout in asked]
 
 
 def setting(best: Best) -> str:
-    """Return on what, with what and when the newest record was measured."""
+    """Return the date, machine and versions of the newest record."""
     newest = max(best.values(), key=lambda record: record.started)
     machine = newest.machine
     versions = ", ".join(f"{name} {version}" for name, version in newest.versions.items())
@@ -187,10 +187,10 @@ def setting(best: Best) -> str:
 
 
 def markdown(best: Best) -> str:
-    """Return all that stands between the markers."""
+    """Return the text between the markers."""
     return "\n".join(
         [
-            f"![Seconds of each step by number of events, both axes logarithmic]({CHART})",
+            f"![Seconds of each step by number of events, on log scales]({CHART})",
             "",
             *figures_table(best),
             "",
@@ -198,7 +198,7 @@ def markdown(best: Best) -> str:
             "",
             *targets_table(best),
             "",
-            "\\* beyond dbt's own start-up.",
+            "\\* without dbt's own start-up.",
             "",
             setting(best),
         ]
@@ -206,17 +206,17 @@ def markdown(best: Best) -> str:
 
 
 def put_between_markers(page: Path, text: str) -> None:
-    """Replace what stands between the markers of `page`; raises ValueError where one is missing, OSError as usual."""
+    """Replace the text between the markers of `page`. Raises ValueError if one is missing."""
     before, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        raise ValueError(f"{page} must hold the lines {BEGIN} and {END}: the figures go between")
+        raise ValueError(f"{page} must contain the lines {BEGIN} and {END}, around the figures")
     page.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
 
 
 # ---------- chart
 def label_heights(seconds: dict[str, float], low: float, high: float) -> dict[str, float]:
-    """Return where each line's label stands (seconds), as near to its line's end as the other labels allow."""
+    """Return the y value (seconds) of each line's label, as close to the end of its line as the others allow."""
     room = LABEL_SHARE * math.log(high / low)
     heights: dict[str, float] = {}
     above = -math.inf
@@ -227,7 +227,7 @@ def label_heights(seconds: dict[str, float], low: float, high: float) -> dict[st
 
 
 def save_chart(best: Best, file: Path) -> None:
-    """Write the chart as SVG: a line for each step that is drawn, its name at its end. Raises OSError as usual."""
+    """Write the chart as SVG: one line per step in COLOURS, with its name at the end."""
     drawn = {key: record for key, record in best.items() if key[1] in COLOURS}
     last = {step: max(events for events, name in drawn if name == step) for _, step in drawn}
     first, final = sizes(best)[0], sizes(best)[-1]
@@ -270,8 +270,8 @@ def save_chart(best: Best, file: Path) -> None:
         .encode(x=x, y=y, color=colour, text="label:N")
     )
     title = alt.TitleParams(
-        "How long each step takes, by number of events",
-        subtitle="Dashed: the same events without this project. Both axes logarithmic.",
+        "Run time of each step by number of events",
+        subtitle="Dashed: other implementations on the same events. Both axes have log scales.",
         anchor="start",
     )
     layers = alt.layer(lines, dots, names).properties(title=title, background="white", width=640, height=420)
@@ -279,7 +279,7 @@ def save_chart(best: Best, file: Path) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Write page and chart; return 0, or 1 when that is not possible."""
+    """Write page and chart. Return 0, or 1 if that is not possible."""
     results, docs = map(Path, arguments)
     try:
         lines = results.read_text(encoding="utf-8").splitlines()

@@ -2,12 +2,12 @@
 
     python benchmarks/run.py --events 1000000 10000000
 
-For each number of events: dbt's own start-up, loading, a full build, one more day on top, a run with nothing to do;
-and, on the same events without that day, a DuckDB script, a PySpark job and a polars job, whose marts must be ours.
-Every step is a process of its own, measured by its wall time and the peak memory of its largest process. Each is one
-line of results.jsonl in the work folder, from which report.py writes docs/scaling.md and its chart.
+For each number of events: dbt's own start-up, the load, a full build, one more day, and a run with nothing new; and on
+the same events without that day, a DuckDB script, a PySpark job and a polars job, whose marts must be equal. Each step
+is a separate process, measured by its wall time and the peak memory of its largest process, and becomes one line of
+results.jsonl in the work folder. From that file, report.py writes docs/scaling.md and its chart.
 
-This program stays small on purpose: Linux counts the memory of the one that starts a process to that process.
+This program imports no large packages: Linux counts the memory of a parent process towards its child's peak.
 """
 
 import argparse
@@ -35,16 +35,16 @@ RIVALS = ("duckdb", "spark", "polars")
 PACKAGES = ("dbt-core", "dbt-duckdb", "duckdb", "pyspark", "polars")
 NEEDED = {"duckdb": [], "spark": ["pyspark"], "polars": ["polars"]}
 REPORT_NEEDS = ["altair", "vl_convert"]
-SMALL = 1_000_000  # events, up to which one measurement is too short to trust
+SMALL = 1_000_000  # events; up to this size, one measurement is too short to be reliable
 
 
 class BenchmarkError(Exception):
-    """Something that whoever runs the benchmarks must know or can change."""
+    """A step failed or something is missing. The message says what."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What to run: numbers of `events` on `days` days, which `rivals`, how often, where to keep and report it."""
+    """What to run: numbers of events, days, rivals, repeats, and the folders for the data and the report."""
 
     events: list[int]
     days: int
@@ -81,7 +81,7 @@ class Events:
 
 @dataclass(frozen=True)
 class Measurement:
-    """Seconds of wall time, and the peak memory of the largest process in MB."""
+    """Wall time in seconds, and the peak memory of the largest process in MB."""
 
     seconds: float
     peak_mb: float
@@ -89,7 +89,7 @@ class Measurement:
 
 # ---------- processes
 def environment(events: Events) -> dict[str, str]:
-    """Return this environment without what could point dbt elsewhere, and with what the steps need."""
+    """Return the environment of a step, without variables that could make dbt use other files or databases."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("FLYER_", "DBT_", "SPARK_"))}
     spark = importlib.util.find_spec("pyspark")
     return kept | {
@@ -106,7 +106,7 @@ def environment(events: Events) -> dict[str, str]:
 
 
 def measure(command: Sequence[str | Path], events: Events) -> Measurement:
-    """Run the command to its end; raises BenchmarkError, with the end of what it said, when it fails."""
+    """Run the command. Raises BenchmarkError, with the last lines of its output, if it fails."""
     log = events.folder / "log.txt"
     with log.open("w", encoding="utf-8") as output:
         begin = time.perf_counter()
@@ -124,12 +124,12 @@ def measure(command: Sequence[str | Path], events: Events) -> Measurement:
 
 
 def python(script: str, *arguments: str | Path) -> list[str | Path]:
-    """Return the command that runs a script of this folder."""
+    """Return the command for a script in this folder."""
     return [PYTHON, BENCHMARKS / script, *arguments]
 
 
 def dbt(*arguments: str) -> list[str | Path]:
-    """Return the dbt command, of the environment that this program runs in."""
+    """Return the command for dbt in the environment of this program."""
     return [PYTHON.parent / "dbt", *arguments]
 
 
@@ -139,7 +139,7 @@ def load(file: Path) -> list[str | Path]:
 
 
 def spark_submit(events: Events, result: Path) -> list[str | Path]:
-    """Return the command of the PySpark job; its driver, which does all the work, may take half of the memory."""
+    """Return the command for the PySpark job. Its driver, which does all the work, gets half of the memory."""
     memory_gb = max(2, memory_bytes() // 2 // 2**30)
     submit = Path(environment(events)["SPARK_HOME"], "bin", "spark-submit")
     return [submit, "--driver-memory", f"{memory_gb}g", BENCHMARKS / "spark_job.py", events.history, result]
@@ -147,13 +147,13 @@ def spark_submit(events: Events, result: Path) -> list[str | Path]:
 
 # ---------- events
 def make_events(events: Events) -> int:
-    """Generate the events unless they are there, made by the generator as it is; return the rows of the history."""
+    """Generate the events, unless the current generator already has. Return the number of rows of the history."""
     generator = hashlib.sha256(GENERATOR.read_bytes()).hexdigest()
     if events.description.is_file():
         description = json.loads(events.description.read_text(encoding="utf-8"))
         if description.get("generator") == generator:
             return int(description["history"])
-    say(f"  generating {events.nominal:,} events on {events.days} days, and those of one day more")
+    say(f"  generating {events.nominal:,} events on {events.days} days, and one more day")
     remove(events.folder)
     events.folder.mkdir(parents=True)
     everything = events.folder / "events.parquet"
@@ -172,7 +172,7 @@ def make_events(events: Events) -> int:
 def measure_size(events: Events, rivals: list[str], repeat: int, record: Callable[..., None]) -> None:
     """Measure every step `repeat` times, each time from an empty database."""
     rows = make_events(events)
-    measure(dbt("parse"), events)  # so that no step reads the project for the first time
+    measure(dbt("parse"), events)  # so that no step has to parse the project
     for attempt in range(1, repeat + 1):
         for leftover in (events.database, events.database.with_suffix(".duckdb.wal")):
             remove(leftover)
@@ -196,14 +196,14 @@ def measure_size(events: Events, rivals: list[str], repeat: int, record: Callabl
 
 
 def rival_command(rival: str, events: Events, result: Path) -> list[str | Path]:
-    """Return the command with which a rival writes its marts to `result`."""
+    """Return the command that writes a rival's marts to `result`."""
     if rival == "spark":
         return spark_submit(events, result)
     return python(f"{rival}_job.py", events.database if rival == "duckdb" else events.history, result)
 
 
 def recorder(results: Path) -> Callable[..., None]:
-    """Return what appends one record to the file `results` and tells of it; all of this run share its `started`."""
+    """Return a function that appends a record to the file `results` and prints it. All records share `started`."""
     shared = {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": versions(),
@@ -231,7 +231,7 @@ def recorder(results: Path) -> Callable[..., None]:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a folder, if it is there."""
+    """Remove a file or a folder, if it exists."""
     if path.is_dir():
         shutil.rmtree(path)
     else:
@@ -239,19 +239,19 @@ def remove(path: Path) -> None:
 
 
 def size_bytes(path: Path) -> int:
-    """Return the bytes of a file, or of the files in a folder; 0 where there is none."""
+    """Return the size of a file, or of all files in a folder, in bytes; 0 if it does not exist."""
     files = path.rglob("*") if path.is_dir() else [path]
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
-# ---------- what it runs on
+# ---------- machine and versions
 def memory_bytes() -> int:
-    """Return the machine's memory."""
+    """Return the memory of this machine in bytes."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def machine() -> dict[str, str | int]:
-    """Return processor, cores, memory and system of this machine."""
+    """Return the processor, cores, memory in GB and system of this machine."""
     models = [platform.processor() or platform.machine()]
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.is_file():
@@ -266,13 +266,13 @@ def machine() -> dict[str, str | int]:
 
 
 def java() -> str | None:
-    """Return the path of the Java that PySpark will find, None where there is none."""
+    """Return the path of the Java that PySpark will use, None if there is none."""
     home = os.environ.get("JAVA_HOME")
     return shutil.which(str(Path(home, "bin", "java")) if home else "java")
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of Python, Java and the packages that are measured, of those that are there."""
+    """Return the versions of Python, Java and the measured packages, if installed."""
     found = {"Python": platform.python_version()}
     if path := java():
         said = subprocess.run([path, "-version"], check=False, capture_output=True, text=True).stderr
@@ -286,34 +286,33 @@ def versions() -> dict[str, str]:
 
 
 def require_tools(rivals: list[str]) -> None:
-    """Raise BenchmarkError where a package, Java or dbt is missing, before hours are spent."""
+    """Raise BenchmarkError if a package, Java or dbt is missing."""
     packages = REPORT_NEEDS + [package for rival in rivals for package in NEEDED[rival]]
     missing = [package for package in packages if importlib.util.find_spec(package) is None]
     if missing:
         raise BenchmarkError(
-            f"missing in the environment of {PYTHON}: {', '.join(missing)}. Run `make bench`, or"
-            " `pip install --require-hashes -r requirements/bench.txt` there"
+            f"{PYTHON} lacks {', '.join(missing)}. Run `make bench`, or install requirements/bench.txt there"
         )
     if not (PYTHON.parent / "dbt").is_file():
-        raise BenchmarkError(f"there is no dbt beside {PYTHON}: run `make bench`, or use the Python of .venv")
+        raise BenchmarkError(f"dbt is not installed beside {PYTHON}: run `make bench`, or use the Python of .venv")
     if "spark" in rivals and java() is None:
         raise BenchmarkError(
-            "PySpark needs Java 17 or later on the PATH or in JAVA_HOME: install it, or leave PySpark out with"
+            "PySpark needs Java 17 or later on the PATH or in JAVA_HOME: install it, or leave out PySpark with"
             " --only duckdb polars"
         )
 
 
 def require_report(out: Path) -> None:
-    """Raise BenchmarkError where the report has no place to go."""
+    """Raise BenchmarkError if the report cannot be inserted into scaling.md."""
     page = out / "scaling.md"
     markers = [f"<!-- benchmark: {edge} -->" for edge in ("begin", "end")]
     if not page.is_file() or any(marker not in page.read_text(encoding="utf-8") for marker in markers):
-        raise BenchmarkError(f"{page} must be there and hold the lines {' and '.join(markers)}: the figures go between")
+        raise BenchmarkError(f"{page} must exist and contain the lines {' and '.join(markers)}, around the figures")
 
 
 # ---------- command line
 def whole_number(low: int, high: int) -> Callable[[str], int]:
-    """Return a reader of whole numbers from `low` to `high`; it raises ArgumentTypeError with what is allowed."""
+    """Return a parser of whole numbers from `low` to `high`, which raises ArgumentTypeError for others."""
 
     def read(text: str) -> int:
         digits = text.replace("_", "")
@@ -325,7 +324,7 @@ def whole_number(low: int, high: int) -> Callable[[str], int]:
 
 
 def read_options(arguments: Sequence[str] | None) -> Options:
-    """Return what was asked for; SystemExit with what is wrong otherwise."""
+    """Return the options. Raises SystemExit for invalid arguments."""
     parser = argparse.ArgumentParser(
         prog="python benchmarks/run.py", description="Measure this project and three rivals.", allow_abbrev=False
     )
@@ -335,54 +334,54 @@ def read_options(arguments: Sequence[str] | None) -> Options:
         metavar="N",
         required=True,
         type=whole_number(10_000, 10**9),
-        help="how many, one or more",
+        help="numbers of events, one or more",
     )
     parser.add_argument(
         "--days",
         metavar="N",
         type=whole_number(2, 1000),
         default=100,
-        help="on which they happen; one day more is added (default: %(default)s)",
+        help="number of days of the events, without the last day (default: %(default)s)",
     )
     parser.add_argument(
         "--only",
         nargs="*",
         choices=RIVALS,
         default=list(RIVALS),
-        help="of the rivals these; none where empty",
+        help="rivals to measure; none if empty (default: all)",
         dest="rivals",
     )
     parser.add_argument(
         "--repeat",
         metavar="N",
         type=whole_number(1, 20),
-        help=f"how often, of which the report takes the best (default: 3 up to {SMALL:,} events, else 1)",
+        help=f"repeats, of which the fastest counts (default: 3 up to {SMALL:,} events, else 1)",
     )
     parser.add_argument(
         "--work",
         metavar="FOLDER",
         type=Path,
         default=PROJECT / "target" / "bench",
-        help="for events, databases and results.jsonl (default: target/bench)",
+        help="folder for events, databases and results.jsonl (default: target/bench)",
     )
     parser.add_argument(
         "--out",
         metavar="FOLDER",
         type=Path,
         default=PROJECT / "docs",
-        help="of scaling.md and its chart (default: docs)",
+        help="folder of scaling.md and its chart (default: docs)",
     )
     given = vars(parser.parse_args(arguments))
     return Options(**given | {"work": given["work"].resolve(), "out": given["out"].resolve()})
 
 
 def say(line: str) -> None:
-    """Print a line of progress at once."""
+    """Print a line of progress immediately."""
     print(line, flush=True)
 
 
 def run(options: Options) -> None:
-    """Measure all sizes and write the report; raises BenchmarkError where something is missing or fails."""
+    """Measure all sizes and write the report. Raises BenchmarkError if something is missing or fails."""
     require_tools(options.rivals)
     require_report(options.out)
     options.work.mkdir(parents=True, exist_ok=True)
@@ -398,7 +397,7 @@ def run(options: Options) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return 0, or 1 when a step failed."""
+    """Run the command. Return 0, or 1 if a step failed."""
     options = read_options(arguments)
     try:
         run(options)

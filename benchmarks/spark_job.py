@@ -1,9 +1,9 @@
-"""Measure 1 as a PySpark job computes it.
+"""Measure 1, as a typical PySpark job computes it.
 
     spark-submit --driver-memory 8g benchmarks/spark_job.py events.parquet OUT
 
-Writes OUT/user_daily_avg_flyer_time and OUT/merchant_flyer_engagement as Parquet, with the columns of measure 1 in
-docs/definitions.md. Timestamps are expected with an offset.
+Writes OUT/user_daily_avg_flyer_time and OUT/merchant_flyer_engagement as Parquet, with the columns of measure 1
+(docs/definitions.md). Timestamps must have an offset.
 """
 
 import os
@@ -24,23 +24,23 @@ IDENTITY = ["event_at", "user_id", "event", "flyer_id", "merchant_id"]
 
 
 def trimmed(name: str) -> Column:
-    """Return the column without the blanks around it."""
+    """Return the column without leading and trailing blanks."""
     return f.btrim(name, f.lit(BLANKS))
 
 
 def known_id(name: str) -> Column:
-    """Return the id column, null where its text means that there is none."""
+    """Return the id column, null if its text stands for null."""
     text = trimmed(name)
     return f.when(~f.lower(text).isin(NULL_TOKENS), text)
 
 
 def short_enough(name: str) -> Column:
-    """Return whether the id is of a length that is accepted, or missing."""
+    """Return whether the id is missing or of an accepted length."""
     return f.coalesce(f.length(name) <= MAX_ID_LENGTH, f.lit(True))
 
 
 def read_flyer_events(spark: SparkSession, path: str) -> DataFrame:
-    """Return the usable flyer events of a known flyer, each once, with its line in the file as `position`."""
+    """Return the usable flyer events of known flyers without repeats. `position` is the line in the file."""
     events = spark.read.parquet(path).select(
         trimmed("timestamp").try_cast("timestamp").alias("event_at"),
         known_id("user_id").alias("user_id"),
@@ -63,7 +63,7 @@ def read_flyer_events(spark: SparkSession, path: str) -> DataFrame:
 
 
 def counted_gaps(flyer_events: DataFrame) -> DataFrame:
-    """Return the flyer events whose gap counts, with their `date` and `gap` (microseconds)."""
+    """Return the flyer events with a counted gap, with `date` and `gap` (microseconds)."""
     timeline = Window.partitionBy("user_id").orderBy("event_at", "position")
     previous = f.lag("event_at").over(timeline)
     return (
@@ -74,13 +74,13 @@ def counted_gaps(flyer_events: DataFrame) -> DataFrame:
 
 
 def rounded_secs(micros: str, count: str) -> Column:
-    """Return micros / count as seconds in decimal(18, 2), halves up, without a detour through floating point."""
+    """Return micros / count as seconds in decimal(18, 2), halves rounded up, without floating-point arithmetic."""
     cents = f.expr(f"(2 * {micros} + 10000 * {count}) div (20000 * {count})")
     return (cents.cast("decimal(16, 0)") * f.lit("0.01").cast("decimal(2, 2)")).cast("decimal(18, 2)")
 
 
 def measured_by(gaps: DataFrame, *keys: str) -> DataFrame:
-    """Return time spent per `keys`: its average, its sum and its count."""
+    """Return average, total and count of time spent per `keys`."""
     return (
         gaps.groupBy(*keys)
         .agg(f.sum("gap").alias("micros"), f.count("gap").alias("measured_gaps"))
@@ -94,7 +94,7 @@ def measured_by(gaps: DataFrame, *keys: str) -> DataFrame:
 
 
 def main(path: str, out: str) -> None:
-    """Read the events in `path` and write both tables into the folder `out`; Spark's errors are left as they are."""
+    """Read the events in `path` and write both tables to the folder `out`. Raises the errors of Spark."""
     spark = (
         SparkSession.builder.master("local[*]")
         .appName("flyer time spent")

@@ -1,10 +1,10 @@
-"""Cut a file of events in two: what arrived before the last day, and what arrived on it.
+"""Split a file of events into those that arrived before the last day and those that arrived on it.
 
     python benchmarks/split_last_day.py events.parquet 2019-02-09 history.parquet last_day.parquet
 
-Both parts are Parquet and keep the file's order, which is that of arrival. The cut is before the first event that
-happened on the last day, so that the second part holds the late events of earlier days too, as a daily delivery does.
-Prints the number of rows of both parts as JSON.
+Both parts are Parquet files in the order of the input, which is the order of arrival. The split is before the first
+event of the last day, so the second part also contains late events of earlier days, like a real daily delivery. Prints
+the number of rows of both parts as JSON.
 """
 
 import json
@@ -19,7 +19,7 @@ TIMEZONE = ZoneInfo("America/Toronto")  # the generator's
 
 
 def first_row_of(day: date, numbered: str, connection: duckdb.DuckDBPyConnection) -> int:
-    """Return the number, from 0, of the first row that happened on `day`; raises ValueError where none did."""
+    """Return the 0-based number of the first row of `day`. Raises ValueError if there is none, or if it is row 0."""
     begin, end = (datetime.combine(midnight, time(), TIMEZONE) for midnight in (day, day + timedelta(days=1)))
     row = connection.execute(
         f"""
@@ -29,12 +29,15 @@ def first_row_of(day: date, numbered: str, connection: duckdb.DuckDBPyConnection
         {"begin": begin, "end": end},
     ).fetchall()[0][0]
     if not row:
-        raise ValueError(f"no event happened on {day}, or none before")
+        raise ValueError(f"no event on {day}, or none before it")
     return int(row)
 
 
 def split(events: Path, day: date, history: Path, last_day: Path) -> dict[str, int]:
-    """Write both parts and return their numbers of rows; raises ValueError as above, duckdb.Error for a bad file."""
+    """Write both parts and return their numbers of rows.
+
+    Raises ValueError if a part would be empty, and duckdb.Error if the file cannot be read.
+    """
     numbered = f"read_parquet('{events}', file_row_number = true)"
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")

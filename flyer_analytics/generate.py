@@ -1,15 +1,15 @@
-"""Write made-up events of the retail-flyer app to one file, as many as asked for.
+"""Generate random events of the flyer app and write them to one file.
 
     python -m flyer_analytics.generate events.parquet --events 1000000
 
-Users pay visits, and a visit is a burst of events: so they are drawn, with numpy, one
-slice of a day at a time, as plain numbers into a scratch database. One query then
-writes them as text in any of the formats. Memory stays bounded however many there are;
-the scratch database takes some 15 bytes an event beside the file until it is written.
+Each user makes visits, and a visit is a burst of events. numpy draws the visits, one
+slice of a day at a time, as integers into a temporary database. One query then writes
+them as text in any of the formats. Memory use is bounded for any number of events; the
+temporary database takes some 15 bytes an event until the file is complete.
 
-The same arguments give the same rows everywhere: every draw is worked out, with exact
-arithmetic, from the raw stream of PCG64, which numpy keeps stable, and never taken from
-one of numpy's distributions, which may change.
+The same arguments give the same rows on every machine: all draws are computed with
+exact arithmetic from the raw stream of PCG64, which numpy keeps stable, and not with
+numpy's distributions, which may change.
 """
 
 import argparse
@@ -38,28 +38,28 @@ FORMATS = {
     ".jsonl": "format json",
     ".parquet": "format parquet, compression zstd",
 }
-SLICE_ROWS = 500_000  # drawn at a time; another number gives other events
-MEMORY_LIMIT = "1GB"  # of the scratch database
+SLICE_ROWS = 500_000  # drawn at a time; a different number gives different events
+MEMORY_LIMIT = "1GB"  # of the temporary database
 
 # ---------- what a day looks like
-EVENTS_PER_USER_AND_DAY = 10  # 17 for those who come: many do not on a given day
+EVENTS_PER_USER_AND_DAY = 10  # 17 per active user: many are not active on a given day
 HEAVY_USER_SHARE = 0.10
 EVENTS_PER_VISIT = 7
 EVENTS = ["flyer_open", "item_open", "list_flyers", "shopping_list_open", "favorite"]
 EVENT_SHARES = [0.7217, 0.0750, 0.0413, 0.1496, 0.0124]
 FLYER_OPEN, ITEM_OPEN, LIST_FLYERS, SHOPPING_LIST_OPEN, FAVORITE = range(5)
-ITEM_OF_OPEN_FLYER_SHARE = 0.7  # the others were searched for and are of any flyer
+ITEM_OF_OPEN_FLYER_SHARE = 0.7  # the others come from a search and belong to any flyer
 NULL_FLYERS, NULL_FLYER_SHARE = ["null", "%3Cnull%3G"], 0.22  # of item_open
 NULL_MERCHANTS, NULL_MERCHANT_SHARE = ["NULL", "<null>"], 0.02  # of item_open
 Z_SHARE = 0.02
 FRACTION_SHARE = 0.02
 LATE_SHARE = 0.01
 REPEAT_EVERY = 250  # rows: 0.4 %
-UNUSABLE_EVERY = 500  # rows: 0.2 %, more in a small file, so that each kind occurs
+UNUSABLE_EVERY = 500  # rows: 0.2 %, more in a small file so that each kind occurs
 UNUSABLE = UNKNOWN_EVENT, NO_USER, NO_SUCH_DATE, IN_1970, IN_2099 = range(1, 6)
 
-# Curves: the values at evenly spaced quantiles. A draw falls between any two
-# neighbours equally often.
+# Curves: the values at evenly spaced quantiles. A draw falls with equal probability
+# between any two neighbours.
 # fmt: off
 START_HOURS = np.array([  # of visits, local time
     0, 7, 8, 9, 10, 11, 11.8, 12.5, 13.3, 14.2, 15.2,
@@ -69,17 +69,17 @@ GAP_SECS = np.array([  # within a visit: under 1 is a tie, over 1700 a long brea
     0, 2, 4, 7, 12, 18, 25, 33, 43, 55, 70,
     90, 115, 150, 200, 270, 380, 560, 900, 1700, 9000,
 ])
-LATE_SECS = np.array([180, 900, 3600, 14_400, 43_200, 130_000])  # event to its line
-REPEAT_SECS = np.array([1, 10, 60])  # line to its repeat
-USER_RANKS = np.array([  # of visits, as a share of all users, the busiest first
+LATE_SECS = np.array([180, 900, 3600, 14_400, 43_200, 130_000])  # from event to arrival
+REPEAT_SECS = np.array([1, 10, 60])  # from arrival to its repeat
+USER_RANKS = np.array([  # of visits, as a share of all users, busiest first
     0, 0.02, 0.045, 0.08, 0.125, 0.18, 0.25, 0.34, 0.46, 0.65, 1,
 ])
 # fmt: on
 
-# A row as drawn. `arrival` (ms, UTC) orders the file. `wall` is what the clock of the
-# event shows (ms since 1970-01-01T00:00:00 on that clock), `zone` the number of that
-# clock's suffix, from 1. `flyer` and `merchant` are ids, or 0 for none, or minus the
-# number, from 1, of a null token. `unusable` is one of UNUSABLE, or 0.
+# A row as drawn. The file is in the order of `arrival` (ms, UTC). `wall` is the local
+# time of the event (ms since 1970-01-01T00:00:00 local time) and `zone` the 1-based
+# index of its offset suffix. `flyer` and `merchant` are ids, 0 for none, or minus the
+# 1-based index of a null token. `unusable` is one of UNUSABLE, or 0.
 ROW = np.dtype(
     [
         ("arrival", np.int64),
@@ -107,9 +107,9 @@ DRAWN_TABLE = """
 
 @dataclass(frozen=True)
 class Plan:
-    """What to make: `events` rows, of `users` users whose visits begin on `days` days.
+    """What to generate: `events` rows by `users` users whose visits start on `days` days.
 
-    The last visits may go on past the last midnight.
+    The last visits may continue after the last midnight.
     """
 
     events: int
@@ -121,20 +121,20 @@ class Plan:
 
     @property
     def loaded_at(self) -> datetime:
-        """When the file counts as loaded: 06:00 UTC, two days after the last day."""
+        """The `_loaded_at` of the file: 06:00 UTC, two days after the last day."""
         return datetime.combine(self.start + timedelta(days=self.days + 1), time(6))
 
     def midnight(self, day: int) -> int:
-        """Return when the local day number `day`, from 0, begins (ms, UTC)."""
+        """Return the start of the local day `day`, counted from 0 (ms, UTC)."""
         begin = self.start + timedelta(days=day)
         return int(datetime.combine(begin, time(), self.timezone).timestamp()) * 1000
 
 
 class Draws:
-    """Random numbers; each `key` of small whole numbers is a stream of its own."""
+    """Random numbers. Each `key` of small integers gives a separate stream."""
 
     def __init__(self, *key: int) -> None:
-        """Begin the stream of `key`."""
+        """Start the stream of `key`."""
         self._bits = np.random.PCG64(key)
 
     def uniform(self, size: int) -> Floats:
@@ -143,11 +143,11 @@ class Draws:
         return (raw >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
     def chance(self, share: float, size: int) -> Flags:
-        """Return (size,) flags, of which that share is true."""
+        """Return (size,) flags, each true with the probability `share`."""
         return self.uniform(size) < share
 
     def below(self, limit: int, size: int) -> Ints:
-        """Return (size,) whole numbers in [0, limit)."""
+        """Return (size,) integers in [0, limit)."""
         return (self.uniform(size) * limit).astype(np.int64)
 
     def curve(self, knots: Floats, size: int) -> Floats:
@@ -155,7 +155,7 @@ class Draws:
         return at_quantiles(knots, self.uniform(size))
 
     def pick(self, shares: Sequence[float] | Floats, size: int) -> Ints:
-        """Return (size,) indexes into `shares`, each as often as its share says."""
+        """Return (size,) indexes into `shares`, with these probabilities."""
         ends = np.cumsum(shares)
         inner = ends[:-1] / ends[-1]
         return np.searchsorted(inner, self.uniform(size), side="right")
@@ -170,10 +170,10 @@ def at_quantiles(knots: Floats, quantiles: Floats) -> Floats:
 
 
 class Catalogue:
-    """The flyers, most popular first, and the merchants under which they are shown.
+    """The flyers, most popular first, and the merchants that show them.
 
-    There is a flyer for every 10 events, but 40 at least and 2,000 at most, and a third
-    as many merchants. Popularity falls with the rank, as Zipf has it.
+    There is one flyer per 10 events, but at least 40 and at most 2,000, and a third as
+    many merchants. Popularity falls with the rank (Zipf's law).
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -189,7 +189,7 @@ class Catalogue:
         self._popularity = 1 / (np.arange(size) + 8)
 
     def draw(self, draws: Draws, size: int) -> tuple[Ints, Ints]:
-        """Return the ids of (size,) flyers, and of the merchants they are shown under."""
+        """Return the ids of (size,) flyers and of the merchants that show them."""
         flyer = draws.pick(self._popularity, size)
         other = draws.chance(0.5, size)
         merchant = np.where(other, self._other_merchants[flyer], self._merchants[flyer])
@@ -197,9 +197,9 @@ class Catalogue:
 
 
 def make_ids(draws: Draws, size: int, first: int, step: int) -> Ints:
-    """Return (size,) different ids from `first` on, shuffled, up to `step` apart.
+    """Return (size,) distinct ids from `first` on, shuffled, up to `step` apart.
 
-    Every 50th is a digit shorter: it is written with a leading zero.
+    Every 50th has one digit less and is written with a leading zero.
     """
     ids = first + np.cumsum(1 + draws.below(step, size))
     ids = ids[np.argsort(draws.uniform(size), kind="stable")]
@@ -207,12 +207,12 @@ def make_ids(draws: Draws, size: int, first: int, step: int) -> Ints:
 
 
 class Clock:
-    """The local clock, read by quarter-hours: no offset changes between them."""
+    """Local time, looked up by quarter-hour: offsets change only between those."""
 
     QUARTER_MS = 900_000
 
     def __init__(self, plan: Plan) -> None:
-        """Read the offsets of the plan's days, and of two weeks more for late nights."""
+        """Look up the offsets of the plan's days and of two more weeks for late visits."""
         self._first = plan.midnight(0) // self.QUARTER_MS
         quarters = range(self._first, plan.midnight(plan.days + 14) // self.QUARTER_MS)
         shown = [datetime.fromtimestamp(quarter * self.QUARTER_MS // 1000, plan.timezone) for quarter in quarters]
@@ -225,7 +225,7 @@ class Clock:
     def read(self, at: Ints, utc: Flags) -> tuple[Ints, Ints]:
         """Return `wall` and `zone` of ROW at the instants `at` (ms, UTC).
 
-        Where `utc` is true the clock shows UTC. All arrays are of one shape.
+        Where `utc` is true, they are in UTC. All arrays have the same shape.
         """
         quarter = at // self.QUARTER_MS - self._first
         offset = np.take(self._offset_ms, quarter, mode="clip")
@@ -235,16 +235,16 @@ class Clock:
 
 @dataclass(frozen=True)
 class Slice:
-    """A part of a local day, from which `rows` are drawn."""
+    """A part of a local day with the `rows` that are drawn for it."""
 
-    rows: range  # their numbers in the plan, from 0
-    day_ms: tuple[int, int]  # when the day begins and ends (UTC)
-    quantiles: tuple[float, float]  # the part of the day's visits that begin in it
+    rows: range  # row numbers in the plan, from 0
+    day_ms: tuple[int, int]  # start and end of the day (UTC)
+    quantiles: tuple[float, float]  # which part of the day's visits start in it
 
     def starts(self, shares: Floats) -> Ints:
-        """Return when visits begin (ms, UTC, whole seconds).
+        """Return the start times of visits (ms, UTC, whole seconds).
 
-        `shares` (any shape) says how far into the slice, from 0 to 1.
+        `shares` (any shape) are their positions within the slice, from 0 to 1.
         """
         low, high = self.quantiles
         begin, end = self.day_ms
@@ -253,12 +253,12 @@ class Slice:
 
     @property
     def end_ms(self) -> int:
-        """The instant (ms, UTC) before which no visit of a later slice begins."""
+        """The instant (ms, UTC) from which on visits of later slices start."""
         return int(self.starts(np.ones(1))[0])
 
 
 def slice_days(plan: Plan) -> Iterator[Slice]:
-    """Cut the plan's days into slices of SLICE_ROWS rows or fewer, in order of time."""
+    """Split the plan's days into slices of at most SLICE_ROWS rows, in order of time."""
     cuts = math.ceil(plan.events / plan.days / SLICE_ROWS)
     slices = plan.days * cuts
     for number in range(slices):
@@ -272,7 +272,7 @@ def slice_days(plan: Plan) -> Iterator[Slice]:
 
 
 def draw_rows(plan: Plan, catalogue: Catalogue, clock: Clock, part: Slice, draws: Draws) -> Rows:
-    """Return the rows of a slice, visit after visit, as (len(part.rows),) of ROW."""
+    """Return the rows of a slice, visit by visit, as (len(part.rows),) of ROW."""
     size = len(part.rows)
     rows = np.zeros(size, ROW)
     begins = draws.chance(1 / EVENTS_PER_VISIT, size)
@@ -299,20 +299,23 @@ def draw_rows(plan: Plan, catalogue: Catalogue, clock: Clock, part: Slice, draws
 
 
 def draw_users(draws: Draws, users: int, size: int) -> Ints:
-    """Return who pays (size,) visits, in [0, users); user 0 is the heavy one."""
+    """Return the users of (size,) visits, in [0, users). User 0 is the heavy user."""
     heavy = draws.chance(HEAVY_USER_SHARE, size)
     other = 1 + (draws.curve(USER_RANKS, size) * (users - 1)).astype(np.int64)
     return np.where(heavy, 0, np.minimum(other, users - 1))
 
 
 def draw_screens(rows: Rows, draws: Draws, catalogue: Catalogue, first: Ints) -> None:
-    """Set event, flyer and merchant of `rows`; `first` (rows,) indexes the visit's."""
+    """Set event, flyer and merchant of `rows`.
+
+    `first` (rows,) holds the index of the first row of each row's visit.
+    """
     size = len(rows)
     event = draws.pick(EVENT_SHARES, size)
     is_item = event == ITEM_OPEN
     flyer, merchant = catalogue.draw(draws, size)
 
-    # Most items and all favorites are of the flyer that the visit opened last, if any.
+    # Most items and all favorites belong to the flyer last opened in the visit, if any.
     index = np.arange(size)
     opened = np.maximum.accumulate(np.where(event == FLYER_OPEN, index, -1))
     stays = is_item & draws.chance(ITEM_OF_OPEN_FLYER_SHARE, size)
@@ -332,7 +335,10 @@ def draw_screens(rows: Rows, draws: Draws, catalogue: Catalogue, first: Ints) ->
 
 
 def add_repeats(rows: Rows, draws: Draws, numbers: Ints) -> None:
-    """Make some `rows` the one before, delivered again; `numbers` (rows,) are theirs."""
+    """Replace some `rows` by a repeat of the row before, which arrives later.
+
+    `numbers` (rows,) are the row numbers in the plan.
+    """
     repeats = np.flatnonzero(numbers % REPEAT_EVERY == REPEAT_EVERY // 2)
     repeats = repeats[repeats > 0]
     rows[repeats] = rows[repeats - 1]
@@ -341,17 +347,17 @@ def add_repeats(rows: Rows, draws: Draws, numbers: Ints) -> None:
 
 
 def mark_unusable(plan: Plan, numbers: Ints) -> Ints:
-    """Return `unusable` of ROW for the rows of these `numbers`, the kinds in turn."""
+    """Return `unusable` of ROW for the rows with these `numbers`, each kind in turn."""
     every = max(200, min(UNUSABLE_EVERY, plan.events // len(UNUSABLE)))
     turn, rest = np.divmod(numbers, every)
     return np.where(rest == every - 1, np.array(UNUSABLE)[turn % len(UNUSABLE)], 0)
 
 
 def draw_file(plan: Plan, clock: Clock) -> Iterator[Rows]:
-    """Yield the plan's rows in the file's order, in pieces of (any,) of ROW.
+    """Yield the plan's rows in the order of the file, in pieces of (any,) of ROW.
 
-    What arrives after the end of its slice, because it is late or the visit long, waits
-    for its place.
+    Rows that arrive after the end of their slice, because they are late or their visit
+    is long, are held back until it is their turn.
     """
     catalogue = Catalogue(plan)
     waiting = np.zeros(0, ROW)
@@ -366,7 +372,7 @@ def draw_file(plan: Plan, clock: Clock) -> Iterator[Rows]:
 
 
 def text_columns(plan: Plan, suffixes: list[str]) -> dict[str, str]:
-    """Return the file's columns as SQL over the drawn rows, all of them text."""
+    """Return the file's columns as SQL over the table `drawn`; all are text."""
     at = "make_timestamp_ms(wall)"
     return {
         "timestamp": f"""
@@ -404,30 +410,30 @@ def text_columns(plan: Plan, suffixes: list[str]) -> dict[str, str]:
 
 
 def load_columns(plan: Plan, source_file: str) -> dict[str, str]:
-    """Return the columns, as SQL, that loading a file of that name would add."""
+    """Return the columns, as SQL, that loading a file with that name adds."""
     return {
         "_source_file": quote(source_file),
-        "_source_row": "rowid + 2",  # rowid is from 0, and line 1 is the header
+        "_source_row": "rowid + 2",  # rowid starts at 0, and line 1 is the header
         "_loaded_at": f"timestamp '{plan.loaded_at}'",
     }
 
 
 def quote(text: str) -> str:
-    """Return `text` as an SQL literal."""
+    """Return `text` as an SQL string literal."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def file_format(out: Path) -> str | None:
-    """Return DuckDB's options for the format that the name ends in, None if unknown."""
+    """Return DuckDB's options for the format of the file extension, None if unknown."""
     return next((FORMATS[end] for end in FORMATS if out.name.endswith(end)), None)
 
 
 def generate(plan: Plan, out: Path, as_loaded: bool = False) -> None:
-    """Write the plan's events to `out`, in the format its name ends in.
+    """Write the plan's events to `out`, in the format of its file extension.
 
-    An older file is replaced, in one step and only when the new one is complete.
+    An existing file is replaced atomically, once the new one is complete.
 
-    Raises ValueError for an unknown format, OSError or duckdb.Error when writing fails.
+    Raises ValueError for an unknown format, OSError or duckdb.Error if writing fails.
     """
     options = file_format(out)
     if options is None:
@@ -454,7 +460,7 @@ def generate(plan: Plan, out: Path, as_loaded: bool = False) -> None:
 
 
 def append(con: duckdb.DuckDBPyConnection, rows: Rows) -> None:
-    """Append `rows` to the scratch table, in their order."""
+    """Append `rows` to the table `drawn`, in their order."""
     columns: Any = {name: rows[name].copy() for name in ROW.names or ()}
     con.register("piece", columns)
     con.execute("insert into drawn select * exclude (arrival) from piece")
@@ -462,14 +468,14 @@ def append(con: duckdb.DuckDBPyConnection, rows: Rows) -> None:
 
 
 def report(plan: Plan, line: str) -> None:
-    """Show `line` in place of the one before, when a person waits for a long run."""
+    """Show `line` in place of the one before, if the run is long and in a terminal."""
     if plan.events > SLICE_ROWS and sys.stderr.isatty():
         print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
 
 
-# ---------- command line: each reader raises ArgumentTypeError with what is allowed
+# ---------- command line: each parser raises ArgumentTypeError with what is allowed
 def whole_number(low: int, high: int) -> Callable[[str], int]:
-    """Return a reader of whole numbers from `low` to `high`."""
+    """Return a parser of whole numbers from `low` to `high`."""
 
     def read(text: str) -> int:
         if not text.isdecimal() or not low <= int(text) <= high:
@@ -480,7 +486,7 @@ def whole_number(low: int, high: int) -> Callable[[str], int]:
 
 
 def first_day(text: str) -> date:
-    """Read a date whose events are neither as old nor as new as the unusable ones."""
+    """Parse a date from 2000 to 2080, far from the unusable years 1970 and 2099."""
     try:
         day = datetime.strptime(text, "%Y-%m-%d").date()
     except ValueError:
@@ -491,74 +497,77 @@ def first_day(text: str) -> date:
 
 
 def time_zone(text: str) -> ZoneInfo:
-    """Read the name of a time zone."""
+    """Parse the name of a time zone."""
     try:
         return ZoneInfo(text)
     except (KeyError, ValueError, OSError):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a time zone known here, such as America/Toronto") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a known time zone, such as America/Toronto") from None
 
 
 def output_file(text: str) -> Path:
-    """Read the path of a file that can be written."""
+    """Parse the path of a file that can be written."""
     out = Path(text)
     if file_format(out) is None:
         raise argparse.ArgumentTypeError(f"{text!r} must end in one of {', '.join(FORMATS)}")
     if not out.parent.is_dir():
-        raise argparse.ArgumentTypeError(f"{text!r} cannot be written: there is no folder {str(out.parent)!r}")
+        raise argparse.ArgumentTypeError(f"{text!r} cannot be written: folder {str(out.parent)!r} does not exist")
     if out.is_dir():
         raise argparse.ArgumentTypeError(f"{text!r} is a folder, not a file")
     return out
 
 
 def read_arguments(arguments: Sequence[str] | None) -> tuple[Plan, Path, bool]:
-    """Return the plan, the file and whether `as_loaded`; SystemExit if one is bad."""
+    """Return the plan, the file and `as_loaded`. Raises SystemExit for invalid arguments."""
     parser = argparse.ArgumentParser(
         prog="python -m flyer_analytics.generate",
-        description="Write made-up events of the retail-flyer app to one file.",
+        description="Generate random events of the flyer app and write them to one file.",
         allow_abbrev=False,
     )
     parser.add_argument(
-        "out", metavar="OUT", type=output_file, help=f"file to write or replace; its name ends in {', '.join(FORMATS)}"
+        "out",
+        metavar="OUT",
+        type=output_file,
+        help=f"file to write or replace, extension {', '.join(FORMATS)}",
     )
     parser.add_argument(
-        "--events", metavar="N", type=whole_number(1, 10**11), required=True, help="rows to write, without the header"
+        "--events", metavar="N", type=whole_number(1, 10**11), required=True, help="number of rows, without the header"
     )
     parser.add_argument(
         "--users",
         metavar="N",
         type=whole_number(1, 10**9),
-        help=f"users (default: one for {EVENTS_PER_USER_AND_DAY} events a day)",
+        help=f"number of users (default: one per {EVENTS_PER_USER_AND_DAY} events a day)",
     )
     parser.add_argument(
         "--days",
         metavar="N",
         type=whole_number(1, 3660),
         default=7,
-        help="days on which visits begin (default: %(default)s)",
+        help="number of days on which visits start (default: %(default)s)",
     )
     parser.add_argument(
         "--start",
         metavar="YYYY-MM-DD",
         type=first_day,
         default="2018-11-01",
-        help="the first of them (default: %(default)s)",
+        help="first day (default: %(default)s)",
     )
     parser.add_argument(
         "--seed",
         metavar="N",
         type=whole_number(0, 2**32 - 1),
         default=1,
-        help="another seed gives other events (default: %(default)s)",
+        help="seed of the random numbers (default: %(default)s)",
     )
     parser.add_argument(
         "--timezone",
         metavar="ZONE",
         type=time_zone,
         default="America/Toronto",
-        help="where the users live (default: %(default)s)",
+        help="time zone of the users (default: %(default)s)",
     )
     parser.add_argument(
-        "--as-loaded", action="store_true", help="append the columns _source_file, _source_row and _loaded_at"
+        "--as-loaded", action="store_true", help="add the columns _source_file, _source_row and _loaded_at"
     )
     given = vars(parser.parse_args(arguments))
     out, as_loaded = given.pop("out"), given.pop("as_loaded")
@@ -569,7 +578,7 @@ def read_arguments(arguments: Sequence[str] | None) -> tuple[Plan, Path, bool]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return 0, or 1 when the file could not be written."""
+    """Run the command. Return 0, or 1 if the file could not be written."""
     plan, out, as_loaded = read_arguments(arguments)
     try:
         generate(plan, out, as_loaded)

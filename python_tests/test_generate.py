@@ -1,4 +1,4 @@
-"""The generator of made-up events: the same every time, as many as asked, and odd."""
+"""The event generator: reproducible, of the requested size, and with all the oddities of real events."""
 
 import csv
 import gzip
@@ -28,7 +28,7 @@ VISIT_GAP = timedelta(minutes=30)
 
 
 class Event(NamedTuple):
-    """A line of a file, its columns as text, '' for none."""
+    """A line of a file: its columns as text, '' if missing."""
 
     timestamp: str
     user_id: str
@@ -38,7 +38,7 @@ class Event(NamedTuple):
 
     @property
     def at(self) -> datetime:
-        """The instant, in UTC; ValueError for a timestamp that is none."""
+        """The instant, in UTC. Raises ValueError for an invalid timestamp."""
         return datetime.fromisoformat(self.timestamp).astimezone(UTC)
 
 
@@ -49,7 +49,7 @@ def write(out: Path, arguments: str) -> Path:
 
 
 def read(path: Path) -> list[Event]:
-    """Return the events of a CSV file that has the five columns and no other."""
+    """Return the events of a CSV file with exactly the five columns."""
     with path.open(newline="") as lines:
         header, *rows = csv.reader(lines)
     assert tuple(header) == Event._fields
@@ -57,12 +57,12 @@ def read(path: Path) -> list[Event]:
 
 
 def names_in(folder: Path) -> list[str]:
-    """Return the names of all that the folder holds."""
+    """Return the names of all files in the folder."""
     return [path.name for path in folder.iterdir()]
 
 
 def is_usable(event: Event) -> bool:
-    """Whether the event is none of the unusable kinds."""
+    """Return whether the event is of none of the unusable kinds."""
     try:
         in_range = 2000 < event.at.year < 2090
     except ValueError:
@@ -71,7 +71,7 @@ def is_usable(event: Event) -> bool:
 
 
 def by_user(events: list[Event]) -> Iterator[list[Event]]:
-    """Yield each user's events in order of time."""
+    """Yield each user's events in time order."""
     users = defaultdict(list)
     for event in events:
         users[event.user_id].append(event)
@@ -88,11 +88,11 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> list[Event]:
 
 @pytest.fixture(scope="module")
 def events(lines: list[Event]) -> list[Event]:
-    """The usable ones among them, in the file's order."""
+    """The usable ones of them, in the order of the file."""
     return [line for line in lines if is_usable(line)]
 
 
-# ---------- the same every time
+# ---------- reproducible
 
 
 def test_sample_seed_is_what_the_generator_writes(tmp_path: Path) -> None:
@@ -107,13 +107,13 @@ def test_same_arguments_same_bytes(tmp_path: Path, extension: str) -> None:
 
 
 @pytest.mark.parametrize("arguments", ["--seed 8", "--users 9", "--start 2018-11-02", "--days 6"])
-def test_another_argument_gives_other_events(tmp_path: Path, arguments: str) -> None:
+def test_different_arguments_different_events(tmp_path: Path, arguments: str) -> None:
     one = write(tmp_path / "one.csv", "--events 500 --seed 7")
     other = write(tmp_path / "other.csv", f"--events 500 --seed 7 {arguments}")
     assert one.read_bytes() != other.read_bytes()
 
 
-def test_seeds_share_no_user(tmp_path: Path) -> None:
+def test_seeds_have_no_users_in_common(tmp_path: Path) -> None:
     one, two = (
         {row.user_id for row in read(write(tmp_path / "events.csv", f"--events 999 --seed {seed}"))} - {""}
         for seed in (1, 2)
@@ -121,12 +121,12 @@ def test_seeds_share_no_user(tmp_path: Path) -> None:
     assert one.isdisjoint(two)
 
 
-# ---------- as many as asked
+# ---------- of the requested size
 
 
 @pytest.mark.parametrize("count", [1, 2, 126, 999, 1000, 1001, 7777])
 @pytest.mark.parametrize("days", [1, 40])
-def test_exactly_as_many_rows(tmp_path: Path, count: int, days: int) -> None:
+def test_number_of_rows(tmp_path: Path, count: int, days: int) -> None:
     out = write(tmp_path / "events.csv", f"--events {count} --days {days}")
     assert len(read(out)) == count
 
@@ -152,7 +152,7 @@ def test_users_come_from_the_pool_and_scale_by_default(tmp_path: Path) -> None:
     assert 15 < per_user < 19
 
 
-# ---------- what the app sends
+# ---------- like the app's events
 
 
 def test_ids(events: list[Event]) -> None:
@@ -223,7 +223,7 @@ def test_most_items_are_of_the_flyer_opened_before(events: list[Event]) -> None:
     assert 0.3 < sum(follows) / len(follows) < 0.7
 
 
-# ---------- the oddities
+# ---------- oddities
 
 
 def test_exact_repeats_come_a_little_later(lines: list[Event]) -> None:
@@ -252,7 +252,7 @@ def test_late_events(events: list[Event]) -> None:
     assert min(late) < timedelta(minutes=15)
 
 
-def test_null_tokens_stand_on_item_open_only(events: list[Event]) -> None:
+def test_null_tokens_occur_on_item_open_only(events: list[Event]) -> None:
     tokens = Counter(
         (event.event, value)
         for event in events
@@ -262,7 +262,7 @@ def test_null_tokens_stand_on_item_open_only(events: list[Event]) -> None:
     assert set(tokens) == {("item_open", token) for token in ("null", "%3Cnull%3G", "NULL", "<null>")}
 
 
-def test_times_are_written_in_three_ways(events: list[Event]) -> None:
+def test_timestamps_have_three_notations(events: list[Event]) -> None:
     second = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"
     fraction, utc, local = r"\.\d{3}", "Z", r"-0[45]:00"
     form = re.compile(f"{second}(?P<fraction>{fraction})?(?P<zone>{utc}|{local})")
@@ -385,11 +385,11 @@ def test_as_loaded(tmp_path: Path, extension: str, reader: str) -> None:
         ("events.csv --events 9 --timezone EST5", "argument --timezone: 'EST5'"),
         ("events.csv --events 9 --timezone ../x", "argument --timezone: '../x'"),
         ("events.xlsx --events 9", "must end in one of .csv, .csv.gz, .jsonl, .parquet"),
-        ("none/events.csv --events 9", "there is no folder 'none'"),
+        ("none/events.csv --events 9", "folder 'none' does not exist"),
         ("folder.csv --events 9", "argument OUT: 'folder.csv' is a folder"),
     ],
 )
-def test_bad_arguments_are_named(
+def test_invalid_arguments_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: str, message: str
 ) -> None:
     (tmp_path / "folder.csv").mkdir()

@@ -1,4 +1,4 @@
-"""Metrics against SQL on the marts: MetricFlow writes a query, DuckDB answers it."""
+"""Metrics equal SQL on the marts. MetricFlow writes a query, DuckDB runs it."""
 
 import csv
 import os
@@ -43,7 +43,7 @@ Ask = Callable[..., list[dict[str, Any]]]
 
 @pytest.fixture
 def ask(project: Project) -> Ask:
-    """Ask MetricFlow about the built project, by the arguments of its requests, and return rows in order."""
+    """Query MetricFlow on the built project, with the arguments of its requests. Returns sorted rows."""
 
     def asked(**request: Any) -> list[dict[str, Any]]:
         semantic_manifest = (Path(os.environ["DBT_TARGET_PATH"]) / "semantic_manifest.json").read_text()
@@ -58,7 +58,7 @@ def ask(project: Project) -> Ask:
 
 
 def figures(project: Project, mart: str, asked: dict[str, str], group_by: tuple[str, ...]) -> list[dict[str, Any]]:
-    """The same by SQL, for grouping by columns of ``mart`` and by metric_time."""
+    """Return the same figures by SQL, grouped by columns of ``mart`` and by metric_time."""
     keys = [
         f"date_trunc('{name.removeprefix('metric_time__')}', date)" if name.startswith("metric_time") else name
         for name in group_by
@@ -85,7 +85,7 @@ def test_metrics_equal_the_marts(project: Project, ask: Ask) -> None:
             found = ask(metric_names=list(metrics), group_by_names=list(group_by))
             assert found == figures(project, mart, metrics, group_by), f"{mart} by {group_by}"
     assert {metric.name for metric in project.manifest.metrics.values()} == OF_USERS.keys() | OF_MERCHANTS.keys()
-    # what could hide a wrong join or a wrong average
+    # cases in which a wrong join or average would show
     assert None in {row["merchant_id"] for row in project.rows("marts.merchant_flyer_engagement")}
     assert len(ask(metric_names=["views"], group_by_names=["metric_time__month"])) == 2
 
@@ -98,7 +98,7 @@ def test_metrics_equal_the_marts(project: Project, ask: Ask) -> None:
             assert user[exact] == row[exact]
         for average in ("avg_time_spent_in_secs", "avg_view_secs"):
             assert (user[average] is None) == (row[average] is None)
-            # of a total that is rounded
+            # computed from a rounded total
             assert user[average] is None or abs(Decimal(user[average]) - row[average]) <= Decimal("0.01")
 
     flyers = ask(saved_query_name="merchant_flyers_per_day")
@@ -111,7 +111,7 @@ def test_metrics_equal_the_marts(project: Project, ask: Ask) -> None:
 
 
 def test_worked_example(project: Project, ask: Ask) -> None:
-    """The definitions' own figures, and a reader of yesterday who opened one more item after midnight."""
+    """The figures of docs/definitions.md, and a reader whose view spans midnight."""
     events = project.folder / "events.csv"
     events.write_text("""timestamp,user_id,event,flyer_id,merchant_id
 2018-10-01T10:00:00-04:00,u,flyer_open,F1,M1
@@ -154,7 +154,7 @@ def test_mf_reads_the_published_copy_during_a_build(project: Project) -> None:
         connection.execute(f"attach '{published}' as copy; create schema copy.marts")
         for mart in ("user_daily_avg_flyer_time", "merchant_flyer_engagement"):
             connection.execute(f"create table copy.marts.{mart} as from marts.{mart}")
-    # mf looks for target/semantic_manifest.json beside dbt_project.yml alone
+    # mf looks for target/semantic_manifest.json only beside dbt_project.yml
     (project.folder / "dbt_project.yml").symlink_to(PROJECT / "dbt_project.yml")
     (project.folder / "target").symlink_to(os.environ["DBT_TARGET_PATH"])
     answer = project.folder / "answer.csv"
@@ -165,7 +165,7 @@ def test_mf_reads_the_published_copy_during_a_build(project: Project) -> None:
         "DBT_TARGET": "published",
         "FLYER_PUBLISHED_PATH": str(project.folder),
     }
-    with duckdb.connect(str(project.database)):  # as a build holds it
+    with duckdb.connect(str(project.database)):  # locked, as during a build
         asked = subprocess.run(
             [Path(sys.executable).parent / command[0], *command[1:]],
             env=os.environ | environment,
