@@ -60,7 +60,7 @@ class Metric:
         if now is None or not then:
             return None
         is_share = self.show is percent
-        moved = rounded(100 * (now - then)) if is_share else rounded(100 * (now - then) / then)
+        moved = rounded(100 * now) - rounded(100 * then) if is_share else rounded(100 * (now - then) / then)
         if moved == 0:
             return "unchanged"
         amount = f"{abs(moved):,} point{'s' * (abs(moved) > 1)}" if is_share else f"{abs(moved):,}%"
