@@ -27,7 +27,7 @@ IS_COMPLETE = "select completed_to is not distinct from (select max(_loaded_at) 
 
 
 class NotBuiltError(Exception):
-    """The database holds no complete build."""
+    """The database has no complete build."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def main() -> int:
     print(f"Published for BI tools: {(folder / COPY).resolve()}")
     print(f"  and as Parquet: {', '.join(mart.name for mart in marts)}")
     for file in sorted({*folder.glob("*.parquet")} - {folder / f"{mart.name}.parquet" for mart in marts}):
-        print(f"{file} is not a mart any more; delete it when nobody reads it", file=sys.stderr)
+        print(f"{file} is not a mart any more; delete it if nobody reads it", file=sys.stderr)
     return 0
 
 
