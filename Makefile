@@ -10,7 +10,9 @@ export PYTHONDONTWRITEBYTECODE :=
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile --require-hashes
 DBT := $(BIN)/dbt
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
-COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-strip-extras
+# pip takes hashes only with pinned requirements, not from constraints, so it gets the part of the lock that it installs.
+install = $(BIN)/python requirements/pick.py $(1) > $@.txt && $(PIP) -r $@.txt && touch $@
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-strip-extras --annotation-style line
 export DBT_PROJECT_DIR := $(CURDIR)
 export DBT_PROFILES_DIR := $(CURDIR)
 
@@ -103,43 +105,27 @@ sample: $(VENV)/.build ## write the sample seed again
 	$(BIN)/python -m flyer_analytics.generate seeds/sample_flyer_events.csv \
 		--as-loaded --events 3000 --users 60 --days 5 --start 2018-11-02 --seed 7
 
-lock: $(VENV)/.dev ## write requirements/ again from pyproject.toml
-	$(COMPILE) pyproject.toml --upgrade --extra dev --extra explore --extra metrics -o requirements/dev.txt
-	$(COMPILE) pyproject.toml --upgrade --constraints requirements/dev.txt -o requirements/build.txt
-	$(COMPILE) pyproject.toml --upgrade --constraints requirements/dev.txt --extra bench -o requirements/bench.txt
-	$(COMPILE) pyproject.toml --upgrade --constraints requirements/dev.txt --extra metrics -o requirements/metrics.txt
-	$(COMPILE) pyproject.toml --upgrade --constraints requirements/dev.txt --extra explore -o requirements/explore.txt
+lock: $(VENV)/.dev ## lock the newest versions that pyproject.toml allows in requirements/
+	$(COMPILE) --upgrade --all-extras pyproject.toml -o requirements/lock.txt
 	echo "duckdb==1.5.6" | $(COMPILE) - -o requirements/duckdb-oldest.txt
 
 clean: ## remove the environment, the database and what dbt wrote
 	rm -rf $(VENV) target logs dbt_packages published flyer_analytics.duckdb flyer_analytics.duckdb.wal
 
-$(VENV)/.build: requirements/build.txt
+$(VENV)/.build: requirements/lock.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "Python 3.11 or later is needed, $(PYTHON) is $$($(PYTHON) --version 2>&1): make PYTHON=python3.12 ..." >&2; exit 1; }
-	@echo "Making the environment in $(VENV), which takes about a minute, once"
+	@echo "Creating the environment in $(VENV), which takes about a minute, once"
 	@$(PYTHON) -m venv $(VENV)
-	@$(PIP) -r requirements/build.txt
-	@touch $@
+	@$(install)
 
-$(VENV)/.dev: requirements/dev.txt requirements/duckdb-oldest.txt $(VENV)/.build
-	@echo "Adding the tools that the tests need"
-	@$(PIP) -r requirements/dev.txt
-	@rm -rf $(OLD_DUCKDB)
-	@$(PIP) --target $(OLD_DUCKDB) -r requirements/duckdb-oldest.txt
-	@touch $@
+$(addprefix $(VENV)/.,dev bench metrics explore): $(VENV)/.%: requirements/lock.txt $(VENV)/.build
+	@echo "Installing what $(if $(filter dev,$*),the tests need,make $* needs)"
+	@$(call install,$* $(if $(filter dev,$*),explore metrics))
 
-$(VENV)/.bench: requirements/bench.txt $(VENV)/.build
-	@echo "Adding PySpark, polars and what draws the chart"
-	@$(PIP) -r requirements/bench.txt
-	@touch $@
+$(VENV)/.dev: $(OLD_DUCKDB)
 
-$(VENV)/.metrics: requirements/metrics.txt $(VENV)/.build
-	@echo "Adding MetricFlow"
-	@$(PIP) -r requirements/metrics.txt
-	@touch $@
-
-$(VENV)/.explore: requirements/explore.txt $(VENV)/.build
-	@echo "Adding Streamlit"
-	@$(PIP) -r requirements/explore.txt
+$(OLD_DUCKDB): requirements/duckdb-oldest.txt $(VENV)/.build
+	@rm -rf $@
+	@$(PIP) --target $@ -r $<
 	@touch $@

@@ -291,7 +291,7 @@ def require_tools(rivals: list[str]) -> None:
     missing = [package for package in packages if importlib.util.find_spec(package) is None]
     if missing:
         raise BenchmarkError(
-            f"{PYTHON} lacks {', '.join(missing)}. Run `make bench`, or install requirements/bench.txt there"
+            f"{PYTHON} lacks {', '.join(missing)}. `make bench` installs them"
         )
     if not (PYTHON.parent / "dbt").is_file():
         raise BenchmarkError(f"dbt is not installed beside {PYTHON}: run `make bench`, or use the Python of .venv")
