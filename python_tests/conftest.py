@@ -33,7 +33,7 @@ REFERENCE_DAY = PROJECT.parent / "shared" / "data" / "flyer_events_2018-10-01.cs
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--draws", type=int, default=2, help="how many draws of loads to compare with a full refresh")
+    parser.addoption("--draws", type=int, default=7, help="how many draws of loads to compare with a full refresh")
     parser.addoption("--first-seed", type=int, default=1, help="seed of the first draw")
 
 
@@ -41,12 +41,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "drawn_seed" in metafunc.fixturenames:
         first = metafunc.config.getoption("--first-seed")
         metafunc.parametrize("drawn_seed", range(first, first + metafunc.config.getoption("--draws")))
-
-
-@pytest.fixture
-def first_seed(request: pytest.FixtureRequest) -> int:
-    seed: int = request.config.getoption("--first-seed")
-    return seed
 
 
 def pytest_report_header() -> str:

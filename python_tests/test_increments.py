@@ -11,7 +11,7 @@ import random
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -70,6 +70,23 @@ class Delivery:
     merchant_id: str
 
 
+@dataclass(frozen=True)
+class Settings:
+    """Vars of a draw, and cases that are part of it: users by name, their deliveries as ``timeline`` reads them."""
+
+    timeout: int = 1800
+    max_gap: int = 7600
+    zone: str = "America/Toronto"
+    cases: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def options(self) -> tuple[str, str]:
+        given = (
+            f"inactivity_timeout_secs: {self.timeout}, max_gap_secs: {self.max_gap}, reporting_timezone: {self.zone}"
+        )
+        return "--vars", f"{{{given}}}"
+
+
 # Around local midnight, in UTC. Toronto: in summer, in winter and when clocks change. Apia skipped 30 December 2011. In
 # St. John's the clocks were set back at one minute past midnight, so the local date ran backwards for an hour.
 NIGHTS = {
@@ -78,13 +95,64 @@ NIGHTS = {
     "Pacific/Apia": ["2011-12-30 09:40", "2011-12-30 08:00", "2011-12-29 09:55"],
     "America/St_Johns": ["2010-11-07 02:20", "2010-11-07 01:00", "2010-11-07 03:10", "2010-11-06 02:25"],
 }
+CASES = {
+    "the log goes on a year later": ["0 2018-10-01T14:00:00Z flyer_open 1", "1 2019-10-01T14:00:00Z flyer_open 1"],
+    "an event arrives a year late": ["0 2019-10-01T14:00:00Z flyer_open 1", "1 2018-10-01T14:00:00Z flyer_open 1"],
+    "two sessions and two views become one": [
+        "0 2018-10-01T14:00:00Z flyer_open 1",
+        "0 2018-10-01T14:50:00Z flyer_open 1",
+        "1 2018-10-01T14:25:00Z flyer_open 1",
+    ],
+    "the only view of a day joins one of the day before": [
+        "0 2018-10-02T03:30:00Z flyer_open 1",
+        "0 2018-10-02T04:10:00Z flyer_open 1",
+        "1 2018-10-02T03:50:00Z flyer_open 1",
+    ],
+    "a session of the day before becomes one with a flyer": [
+        *(f"0 2018-10-02T{hour:02}:{minute}:00Z list_flyers" for hour in range(2, 9) for minute in (20, 40)),
+        "1 2018-10-02T08:50:00Z flyer_open 1",
+    ],
+    "a view of three days begins earlier": [
+        "1 2018-10-01T10:00:00Z flyer_open 1",
+        *(
+            f"0 {datetime(2018, 10, 1, 10, 20) + timedelta(minutes=20 * number):%Y-%m-%dT%H:%M:%SZ} flyer_open 1"
+            for number in range(170)
+        ),
+    ],
+    "a load of repeats": ["0 2018-10-01T14:00:00Z flyer_open 1", "1 2018-10-01T14:00:00Z flyer_open 1"],
+    "a load of rejects": [
+        "0 2018-10-01T14:00:00Z flyer_open 1",
+        "1 yesterday flyer_open 1",
+        "2 2018-10-01T14:00:09Z list_flyers",
+    ],
+}
+SKIPPED_DATE = {
+    "a view ends on the date after a skipped one": [
+        "0 2011-12-30T09:55:00Z flyer_open 1",
+        "1 2011-12-30T10:05:00Z flyer_open 2",
+    ]
+}
+DATE_BACKWARDS = {
+    "a gap begins on a later date than it ends": [
+        "0 2010-11-07T02:30:30Z flyer_open 2",
+        "1 2010-11-07T01:00:00Z flyer_open 1",
+    ]
+}
+# A draw uses one after the other.
+SETTINGS = [
+    Settings(cases=CASES),
+    Settings(zone="Pacific/Apia", cases=SKIPPED_DATE),
+    Settings(zone="America/St_Johns", cases=DATE_BACKWARDS),
+    Settings(timeout=86400, max_gap=60, zone="Asia/Kolkata"),
+    Settings(timeout=90, max_gap=86400),
+    Settings(timeout=7200, max_gap=86400, zone="America/St_Johns", cases=DATE_BACKWARDS),
+    Settings(timeout=86400, max_gap=1800, zone="Pacific/Apia", cases=SKIPPED_DATE),
+]
 
 
-def draw_user(
-    user: str, draw: random.Random, timeout: int = 1800, max_gap: int = 7600, zone: str = "America/Toronto"
-) -> list[Delivery]:
+def draw_user(user: str, draw: random.Random, settings: Settings) -> list[Delivery]:
     """Draw up to 14 events, or 70, on and beside every limit, each in any load, some of them repeated in any load."""
-    limits = [limit + step for limit in (timeout, max_gap) for step in (-1, -0.000001, 0, 1)]
+    limits = [limit + step for limit in (settings.timeout, settings.max_gap) for step in (-1, -0.000001, 0, 1)]
     days = [86400, 86400 * 7, 86400 * 400]
     kinds_of_steps: list[list[float]] = [
         [0, 0, 1, 40, 600],
@@ -94,7 +162,7 @@ def draw_user(
     ]
     steps = draw.choice(kinds_of_steps)
     events = ["flyer_open"] * 4 + ["item_open", "list_flyers", "favorite", "flyer_close", "video"]
-    at = datetime.fromisoformat(draw.choice(NIGHTS[zone]))
+    at = datetime.fromisoformat(draw.choice(NIGHTS[settings.zone]))
     # one in a few is a user who never stops for more than a day
     count = draw.choice([*range(1, 15), 70])
     deliveries = []
@@ -181,59 +249,22 @@ def assert_same(found: Tables, expected: Tables) -> None:
         assert not has and not lacks, f"{name}\n  has   {[*has][:3]}\n  lacks {[*lacks][:3]}"
 
 
-def check_draw(loads: Loads, seed: int, **settings: Any) -> None:
-    draw = random.Random(seed)
-    timelines = {user: draw_user(user, draw, **settings) for user in (f"user {number}" for number in range(400))}
+def test_any_loads_equal_a_full_refresh(project: Project, drawn_seed: int) -> None:
+    settings = SETTINGS[(drawn_seed - 1) % len(SETTINGS)]
+    draw = random.Random(drawn_seed)
+    timelines = {user: draw_user(user, draw, settings) for user in (f"user {number}" for number in range(400))}
+    timelines |= {user: timeline(user, *rows) for user, rows in settings.cases.items()}
     deliveries = [row for rows in timelines.values() for row in rows]
+    loads = Loads(project, *settings.options)
     failing = loads.differences(deliveries)
     if failing:
         user = min(failing, key=lambda name: len(timelines.get(name, deliveries)))
         smallest = loads.smallest(timelines[user]) if user != EVERYBODY else []
         said = [*map(str, smallest), *failing[user]]
         pytest.fail(
-            f"seed {seed}: increments differ from a full refresh for {len(failing)} users; the smallest case of one:\n"
-            + "\n".join(said)
+            f"seed {drawn_seed}, {settings.options[1]}: increments differ from a full refresh for {len(failing)} users;"
+            " the smallest case of one:\n" + "\n".join(said)
         )
-
-
-def test_any_loads_equal_a_full_refresh(project: Project, drawn_seed: int) -> None:
-    check_draw(Loads(project), drawn_seed)
-
-
-@pytest.mark.parametrize(
-    ("timeout", "max_gap", "zone"),
-    [
-        (86400, 60, "Asia/Kolkata"),
-        (90, 86400, "America/Toronto"),
-        (1800, 7600, "Pacific/Apia"),
-        (86400, 1800, "Pacific/Apia"),
-        (1800, 7600, "America/St_Johns"),
-        (7200, 86400, "America/St_Johns"),
-    ],
-)
-def test_any_loads_under_other_settings(
-    project: Project, first_seed: int, timeout: int, max_gap: int, zone: str
-) -> None:
-    given = f"{{inactivity_timeout_secs: {timeout}, max_gap_secs: {max_gap}, reporting_timezone: {zone}}}"
-    seed = first_seed + timeout
-    check_draw(Loads(project, "--vars", given), seed=seed, timeout=timeout, max_gap=max_gap, zone=zone)
-
-
-@pytest.mark.parametrize(
-    ("zone", "first", "second", "column", "expected"),
-    [
-        ("Pacific/Apia", "2011-12-30T09:55:00Z flyer_open A", "2011-12-30T10:05:00Z flyer_open B", "view", 600),
-        ("America/St_Johns", "2010-11-07T02:30:30Z flyer_open B", "2010-11-07T01:00:00Z flyer_open A", "time", 5430),
-    ],
-)
-def test_reach_is_by_instants_not_by_dates(
-    project: Project, zone: str, first: str, second: str, column: str, expected: int
-) -> None:
-    """Apia has no 30 December 2011; in St. John's, an hour of 6 November 2010 comes after midnight."""
-    loads = Loads(project, "--vars", f"{{reporting_timezone: {zone}}}")
-    assert loads.differences(timeline("u", f"0 {first}", f"1 {second}")) == {}
-    total = {"view": "total_view_secs", "time": "total_time_spent_in_secs"}[column]
-    assert project.query(f"select sum({total}) from marts.user_daily_avg_flyer_time") == [(expected,)]
 
 
 def test_files_of_generated_days(project: Project) -> None:
@@ -262,43 +293,6 @@ def timeline(user: str, *events: str) -> list[Delivery]:
     return deliveries
 
 
-CASES = {
-    "the log goes on a year later": ["0 2018-10-01T14:00:00Z flyer_open 1", "1 2019-10-01T14:00:00Z flyer_open 1"],
-    "an event arrives a year late": ["0 2019-10-01T14:00:00Z flyer_open 1", "1 2018-10-01T14:00:00Z flyer_open 1"],
-    "two sessions and two views become one": [
-        "0 2018-10-01T14:00:00Z flyer_open 1",
-        "0 2018-10-01T14:50:00Z flyer_open 1",
-        "1 2018-10-01T14:25:00Z flyer_open 1",
-    ],
-    "the only view of a day joins one of the day before": [
-        "0 2018-10-02T03:30:00Z flyer_open 1",
-        "0 2018-10-02T04:10:00Z flyer_open 1",
-        "1 2018-10-02T03:50:00Z flyer_open 1",
-    ],
-    "a session of the day before becomes one with a flyer": [
-        *(f"0 2018-10-02T{hour:02}:{minute}:00Z list_flyers" for hour in range(2, 9) for minute in (20, 40)),
-        "1 2018-10-02T08:50:00Z flyer_open 1",
-    ],
-    "a view of three days begins earlier": [
-        "1 2018-10-01T10:00:00Z flyer_open 1",
-        *(
-            f"0 {datetime(2018, 10, 1, 10, 20) + timedelta(minutes=20 * number):%Y-%m-%dT%H:%M:%SZ} flyer_open 1"
-            for number in range(170)
-        ),
-    ],
-    "a load of repeats": ["0 2018-10-01T14:00:00Z flyer_open 1", "1 2018-10-01T14:00:00Z flyer_open 1"],
-    "a load of rejects": [
-        "0 2018-10-01T14:00:00Z flyer_open 1",
-        "1 yesterday flyer_open 1",
-        "2 2018-10-01T14:00:09Z list_flyers",
-    ],
-}
-
-
-def test_loads_that_change_what_was_there(project: Project) -> None:
-    assert Loads(project).differences([row for name, rows in CASES.items() for row in timeline(name, *rows)]) == {}
-
-
 def test_the_example_of_the_docs(project: Project) -> None:
     """The figures of docs/increments.md, before and after its late event."""
     loads = Loads(project)
@@ -320,7 +314,7 @@ def test_the_example_of_the_docs(project: Project) -> None:
 def first_loads(loads: Loads, seed: int = 1, users: int = 60) -> list[Delivery]:
     """Load and build all loads but the last, and return the deliveries of that one."""
     draw = random.Random(seed)
-    deliveries = [row for number in range(users) for row in draw_user(f"user {number}", draw)]
+    deliveries = [row for number in range(users) for row in draw_user(f"user {number}", draw, SETTINGS[0])]
     loads.project.start_over()
     loads.add(0, (row for row in deliveries if row.load < LOADS - 1))
     loads.run()
@@ -415,15 +409,15 @@ def test_another_min_readers_rebuilds_the_two_marts_that_depend_on_it(project: P
     assert_same(increments, loads.tables())
 
 
-@pytest.mark.parametrize("arguments", [(), ("--vars", "{recompute_dates: 2018-11-01/2018-12-31}"), ("--full-refresh",)])
-def test_an_empty_run_on_a_complete_build_is_refused(project: Project, arguments: tuple[str, ...]) -> None:
+def test_an_empty_run_on_a_complete_build_is_refused(project: Project) -> None:
     loads = Loads(project)
     left = first_loads(loads)
     before = loads.tables()
     loads.add(1, left)
-    assert not project.try_dbt("run", "--empty", *arguments).success
-    assert "--empty would replace the tables of a complete build" in "\n".join(project.messages)
-    assert_same(loads.tables(), before)
+    for arguments in ([], ["--vars", "{recompute_dates: 2018-11-01/2018-12-31}"], ["--full-refresh"]):
+        assert not project.try_dbt("run", "--empty", *arguments).success
+        assert "--empty would replace the tables of a complete build" in "\n".join(project.messages)
+        assert_same(loads.tables(), before)
 
 
 def test_an_event_whose_user_was_not_numbered_stops_the_run(project: Project) -> None:
@@ -485,7 +479,7 @@ def after(seconds: float) -> Callable[[EventMsg], bool]:
 
 
 def test_runs_killed_beside_any_model_are_repaired(project: Project) -> None:
-    """Each run has new events and is killed, every third one is repaired; what a run leaves wrong would stay to the end."""
+    """Each run has new events and is killed, every third is repaired; what a run leaves wrong would stay to the end."""
     loads = Loads(project)
     left = first_loads(loads)
     models = [name.split(".")[1] for name in TABLES]

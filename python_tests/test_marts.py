@@ -17,6 +17,7 @@ import pytest
 from flyer_analytics import generate
 from python_tests import oracle
 from python_tests.conftest import PROJECT, Project
+from python_tests.test_increments import NIGHTS
 
 EPOCH = datetime(1970, 1, 1)
 DEFAULTS = oracle.Settings()
@@ -187,13 +188,11 @@ def test_generated_days(project: Project, seed: int, start: str) -> None:
     assert_project_equals_oracle(project, events)
 
 
-def timeline(user: str, draw: random.Random) -> list[tuple[str, ...]]:
+def timeline(user: str, draw: random.Random, zone: str) -> list[tuple[str, ...]]:
     """Up to 12 events of one user, with steps of time on and beside every limit, ties, repeats and unusable rows."""
     steps = [0, 0, 0.000001, 0.5, 1, 7, 40, 600, 1799, 1799.999999, 1800, 1801, 7599, 7599.999999, 7600, 7601, 86400]
     events = ["flyer_open"] * 5 + ["item_open", "list_flyers", "favorite", "flyer_close", "shopping_list_open", "video"]
-    # around midnight in Toronto, in summer, in winter and on the two days on which the clocks change
-    start = draw.choice(["2018-07-01 03:50", "2018-12-01 04:40", "2018-11-04 04:30", "2018-03-11 06:30"])
-    at = datetime.fromisoformat(start)
+    at = datetime.fromisoformat(draw.choice(NIGHTS[zone]))
     rows: list[tuple[str, ...]] = []
     for _ in range(draw.randint(1, 12)):
         at += timedelta(seconds=draw.choice(steps))
@@ -209,21 +208,31 @@ def timeline(user: str, draw: random.Random) -> list[tuple[str, ...]]:
     return rows
 
 
-def assert_rows_equal_oracle(project: Project, rows: Iterable[tuple[str, ...]]) -> None:
+def assert_rows_equal_oracle(
+    project: Project, rows: Iterable[tuple[str, ...]], settings: oracle.Settings = DEFAULTS
+) -> None:
     events = project.folder / "events.csv"
     with events.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([COLUMNS, *rows])
     project.load(events)
-    project.dbt("run")
-    assert_project_equals_oracle(project, events)
+    project.dbt("run", "--vars", f"{{reporting_timezone: {settings.reporting_timezone}}}")
+    assert_project_equals_oracle(project, events, settings)
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_drawn_timelines(project: Project, seed: int) -> None:
-    draw = random.Random(seed)
-    rows = [row for number in range(700) for row in timeline(f"user {number}", draw)]
+@pytest.mark.parametrize("zone", ["America/Toronto", "Pacific/Apia", "America/St_Johns"])
+def test_drawn_timelines(project: Project, zone: str) -> None:
+    draw = random.Random(1)
+    rows = [row for number in range(700) for row in timeline(f"user {number}", draw, zone)]
+    for user, *instants in (
+        ("over a skipped date", "2011-12-30T09:55:00Z", "2011-12-30T10:05:00Z"),
+        ("over a date that runs backwards", "2010-11-07T01:00:00Z", "2010-11-07T02:30:30Z"),
+    ):
+        rows += [(instant, user, "flyer_open", flyer, "9") for instant, flyer in zip(instants, "AB", strict=True)]
     draw.shuffle(rows)
-    assert_rows_equal_oracle(project, rows)
+    assert_rows_equal_oracle(project, rows, oracle.Settings(reporting_timezone=zone))
+    total = "select sum(total_view_secs), sum(total_time_spent_in_secs) from marts.user_daily_avg_flyer_time"
+    assert project.query(f"{total} where user_id = 'over a skipped date'") == [(600, 600)]
+    assert project.query(f"{total} where user_id = 'over a date that runs backwards'") == [(None, 5430)]
 
 
 def test_timestamps_that_are_nearly_right(project: Project) -> None:

@@ -13,6 +13,7 @@ from python_tests.test_increments import (
     CASES,
     LOADS,
     RELATIONS,
+    SETTINGS,
     Loads,
     assert_same,
     at,
@@ -89,7 +90,7 @@ def test_increments_equal_a_full_build_on_duckdb(project: Project, redshift: Red
     """After any loads and a killed run, after recomputing damaged dates, and with another min_readers."""
     draw = random.Random(1)
     deliveries = [row for name, rows in CASES.items() for row in timeline(name, *rows)]
-    deliveries += [row for number in range(300) for row in draw_user(f"user {number}", draw)]
+    deliveries += [row for number in range(300) for row in draw_user(f"user {number}", draw, SETTINGS[0])]
     on_redshift, on_duckdb = Loads(redshift), Loads(project)
     project.start_over()
     for load in range(LOADS):
