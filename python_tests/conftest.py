@@ -1,9 +1,10 @@
 """dbt in this process, each test on a database of its own.
 
-Parsing the project takes seconds, running it less than one: the project is parsed once a session and the manifest
-handed to every run. It names the database by the stem of its file, so that all of them are flyer_analytics.duckdb.
+Parsing the project takes longer than running it: one of pytest's processes parses it, and every run in all of them gets
+that manifest. It names the database by the stem of its file, so that all of them are flyer_analytics.duckdb.
 """
 
+import fcntl
 import gc
 import os
 import re
@@ -12,18 +13,24 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 import duckdb
 import pytest
+import redshift_connector
+import sqlparse
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 from dbt.contracts.graph.manifest import Manifest
+from dbt_common.behavior_flags import BehaviorFlagRendered
 from dbt_common.events.base_types import EventMsg
 from playwright.sync_api import Browser, sync_playwright
 
 from tools.redshift_standin.standin import Standin
+
+Parse = Callable[..., Manifest]
 
 PROJECT = Path(__file__).parents[1]
 DATABASE = "flyer_analytics.duckdb"
@@ -193,25 +200,71 @@ def dbt_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         scratch = tmp_path_factory.mktemp("dbt")
         patch.setenv("DBT_TARGET_PATH", str(scratch / "target"))
         patch.setenv("DBT_LOG_PATH", str(scratch / "logs"))
-        # nobody reads it, and it takes a fifth of each run
+        # Nobody reads them, and they take a third of each run.
         patch.setenv("DBT_LOG_LEVEL_FILE", "none")
+        patch.setenv("DBT_WRITE_JSON", "false")
         patch.setenv("FLYER_DUCKDB_PATH", str(scratch / DATABASE))
+        # dbt would look for its caller in the stack and in every module of every library, for each flag of each run.
+        patch.setattr(BehaviorFlagRendered, "_default_source", staticmethod(lambda: "dbt"))
         patch.chdir(PROJECT)
         yield
 
 
 @pytest.fixture(scope="session")
-def manifest(dbt_environment: None) -> Manifest:  # noqa: ARG001
-    result = dbtRunner().invoke(["--quiet", "parse", "--no-partial-parse"])
-    assert result.success, result.exception
-    assert isinstance(result.result, Manifest)
-    return result.result
+def parse(dbt_environment: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parse]:  # noqa: ARG001
+    """Parse the project for a target, or read what another of pytest's processes has parsed in the same environment."""
+    session = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        session = session.parent
+
+    def parse(target: str, name: str | None = None) -> Manifest:
+        folder = session / f"parsed_{name or target}"
+        folder.mkdir(exist_ok=True)
+        with (folder / "lock").open("w") as lock, pytest.MonkeyPatch.context() as patch:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            patch.setenv("FLYER_DUCKDB_PATH", DATABASE)
+            options = ["--target", target, "--target-path", str(folder)]
+            parsed = dbtRunner().invoke(["--quiet", "--warn-error", "parse", *options])
+        assert isinstance(parsed.result, Manifest), parsed.exception
+        # The collector would read all of it again and again.
+        gc.freeze()
+        return parsed.result
+
+    yield parse
+    gc.unfreeze()
+
+
+@pytest.fixture(scope="session")
+def manifest(parse: Parse) -> Manifest:
+    return parse("duckdb")
 
 
 @pytest.fixture
 def project(manifest: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     monkeypatch.setenv("FLYER_DUCKDB_PATH", str(tmp_path / DATABASE))
     return Project(manifest, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def sample_database(manifest: Manifest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    project = Project(manifest, tmp_path_factory.mktemp("sample"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FLYER_DUCKDB_PATH", str(project.database))
+        project.dbt("run")
+    project.disconnect()
+    return project.database
+
+
+@pytest.fixture
+def built_sample(project: Project, sample_database: Path) -> None:
+    """All models are built from the sample in the project's database."""
+    shutil.copy(sample_database, project.database)
+
+
+@pytest.fixture
+def artifacts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """dbt writes its files about each run, as it does by default."""
+    monkeypatch.setenv("DBT_WRITE_JSON", "true")
 
 
 @pytest.fixture(scope="session")
@@ -237,22 +290,26 @@ def standin() -> Iterator[Standin]:
 
 
 @pytest.fixture(scope="session")
-def seeded_standin(standin: Standin, dbt_environment: None) -> Iterator[tuple[Standin, Manifest]]:  # noqa: ARG001
+def seeded_standin(standin: Standin, parse: Parse) -> Iterator[tuple[Standin, Manifest]]:
     """The stand-in as production's target names it, its certificate trusted, with a database that holds the seeds."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SSL_CERT_FILE", str(standin.ca))
         patch.setenv("FLYER_REDSHIFT_HOST", standin.host)
-        patch.setenv("FLYER_REDSHIFT_PORT", str(standin.port))
         patch.setenv("FLYER_REDSHIFT_DATABASE", REDSHIFT_DATABASE)
         patch.setenv("FLYER_REDSHIFT_USER", standin.user)
         patch.setenv("FLYER_REDSHIFT_PASSWORD", "any")
-        parsed = dbtRunner().invoke(["--quiet", "parse", "--no-partial-parse", "--target", "redshift"])
-        assert isinstance(parsed.result, Manifest), parsed.exception
+        manifest = parse("redshift")
+        patch.setenv("FLYER_REDSHIFT_PORT", str(standin.port))
+        # The driver would look for the name of the application through the whole stack, for each connection.
+        patch.setattr(redshift_connector, "connect", partial(redshift_connector.connect, application_name="dbt"))
+        # dbt has each statement taken apart, to find those that are several.
+        split = sqlparse.split
+        patch.setattr(sqlparse, "split", lambda sql: split(sql) if ";" in sql.rstrip("; \n") else [sql])
         standin.create_database(REDSHIFT_DATABASE)
-        seeded = dbtRunner(manifest=parsed.result).invoke(["--quiet", "seed", "--target", "redshift"])
+        seeded = dbtRunner(manifest=manifest).invoke(["--quiet", "seed", "--target", "redshift"])
         assert seeded.success, seeded.exception
         standin.create_database(SEEDED_DATABASE, REDSHIFT_DATABASE)
-        yield standin, parsed.result
+        yield standin, manifest
 
 
 @pytest.fixture

@@ -25,8 +25,8 @@ def assert_exported(project: Project, folder: Path, condition: str = "true") -> 
         assert project.query(f"{files} except all {table}") == []
 
 
+@pytest.mark.usefixtures("built_sample")
 def test_exported_files_equal_the_tables(project: Project, tmp_path: Path) -> None:
-    project.dbt("build", "--exclude-resource-type", "test", "unit_test")
     lake = tmp_path / "lake"
     said = export(project, f"{{path: '{lake}', dates: 2018-11-02/2018-11-03}}")
     assert f"{lake}/int_flyer_views: " in said

@@ -434,8 +434,8 @@ def test_an_event_whose_user_was_not_numbered_stops_the_run(project: Project) ->
     assert project.query("select count(*) from staging.stg_flyer_app__events where user_id = 'newcomer'") == [(1,)]
 
 
+@pytest.mark.usefixtures("built_sample")
 def test_own_events_replace_the_sample(project: Project) -> None:
-    project.dbt("run")
     assert project.query("select count(*) from marts.user_daily_avg_flyer_time")[0][0] > 100
     loads = Loads(project)
     loads.add(0, timeline("u", "0 2018-10-01T14:00:00Z flyer_open 1"))

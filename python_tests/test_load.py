@@ -309,8 +309,8 @@ def test_loading_twice_adds_nothing(project: Project, file: Path) -> None:
     assert project.query("select count(*) from raw.rejected_lines") == [(2,)]
 
 
+@pytest.mark.usefixtures("built_sample")
 def test_own_events_replace_the_sample(project: Project, file: Path) -> None:
-    project.dbt("build", "--exclude-resource-type", "unit_test")
     file.write_bytes(HEADER + GOOD + ALSO_GOOD)
     project.load(file)
     project.dbt("build", "--exclude-resource-types", "seed", "unit_test")

@@ -42,7 +42,7 @@ Ask = Callable[..., list[dict[str, Any]]]
 
 
 @pytest.fixture
-def ask(project: Project) -> Ask:
+def ask(project: Project, artifacts: None) -> Ask:  # noqa: ARG001
     """Query MetricFlow on the built project, with the arguments of its requests. Returns sorted rows."""
 
     def asked(**request: Any) -> list[dict[str, Any]]:
@@ -147,6 +147,7 @@ def test_worked_example(project: Project, ask: Ask) -> None:
     assert [(row["readers"], row["merchant_readers"]) for row in by_day] == [(1, 1), (1, 1)]
 
 
+@pytest.mark.usefixtures("artifacts")
 def test_mf_reads_the_published_copy_during_a_build(project: Project) -> None:
     project.dbt("run")
     published = project.folder / "flyer_marts.duckdb"

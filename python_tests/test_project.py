@@ -39,8 +39,8 @@ def test_a_bad_var_stops_the_run(project: Project, name: str, value: str, allowe
     assert not project.query("select * from information_schema.tables where table_schema = 'marts'")
 
 
+@pytest.mark.usefixtures("artifacts", "built_sample")
 def test_commands_after_a_build(project: Project) -> None:
-    project.dbt("build", "--exclude-resource-type", "unit_test")
     marts = "select md5(string_agg(m::varchar, '' order by m::varchar)) from marts.merchant_flyer_engagement as m"
     first = project.query(marts)
     for command in (["build", "--select", "marts"], ["test", "--select", "marts"], ["build"]):
@@ -50,6 +50,7 @@ def test_commands_after_a_build(project: Project) -> None:
     assert project.query(marts) == first
 
 
+@pytest.mark.usefixtures("artifacts")
 def test_retry_continues_where_a_run_failed(project: Project) -> None:
     project.query("create schema raw")
     project.query("create table raw.event_types as select 'flyer_open' as event")
@@ -62,8 +63,8 @@ def test_retry_continues_where_a_run_failed(project: Project) -> None:
     assert project.query("select count(*) from marts.user_daily_avg_flyer_time")[0][0] > 100
 
 
+@pytest.mark.usefixtures("built_sample")
 def test_tables_and_columns_have_comments(project: Project) -> None:
-    project.dbt("run")
     undescribed = """
         select schema_name || '.' || table_name from duckdb_tables()
         where schema_name in ('staging', 'intermediate', 'marts') and comment is null
@@ -75,14 +76,14 @@ def test_tables_and_columns_have_comments(project: Project) -> None:
     assert project.query(undescribed) == []
 
 
+@pytest.mark.usefixtures("built_sample")
 def test_a_missing_event_fails_the_build(project: Project) -> None:
-    project.dbt("run")
     project.query("delete from staging.stg_flyer_app__events_keyed where rowid % 100 = 0")
     assert not project.try_dbt("test", "--select", "assert_every_raw_row_is_accounted_for").success
 
 
+@pytest.mark.usefixtures("built_sample")
 def test_analyses_agree_with_the_marts(project: Project) -> None:
-    project.dbt("run")
     project.dbt("compile", "--select", "path:analyses")
     compiled = Path(os.environ["DBT_TARGET_PATH"]) / "compiled" / "flyer_analytics" / "analyses"
     time_spent, view_time = project.query(

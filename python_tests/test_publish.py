@@ -258,9 +258,8 @@ def test_the_copy_can_be_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert (tmp_path / "srv" / "bi" / publish.COPY).exists()
 
 
+@pytest.mark.usefixtures("built_sample")
 def test_the_examples_of_the_docs_print_what_they_say(project: Project) -> None:
-    project.dbt("run")
-    project.disconnect()
     assert publish.main() == 0
     page = (PROJECT / "docs" / "bi.md").read_text(encoding="utf-8")
     examples = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", page, re.DOTALL)

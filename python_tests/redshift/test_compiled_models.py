@@ -9,7 +9,7 @@ from pathlib import Path
 from python_tests.conftest import REDSHIFT_DATABASE, RedshiftProject
 from tools.redshift_standin.lint import Finding, lint
 
-STATEMENTS_OF_A_BUILD = ("create  table", "create view", "comment on", "insert into", "delete from", "update ")
+STATEMENTS_OF_A_BUILD = ("create  table", "create view", "comment on", "insert into", "delete from")
 DBT_COMMENT = re.compile(r'/\* \{"app": "dbt".*?"(?:node_id|connection_name)": "(?P<node>[^"]*)"\} \*/')
 
 

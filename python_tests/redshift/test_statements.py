@@ -219,7 +219,7 @@ def test_duckdb_has_no_grants(environment: pytest.MonkeyPatch) -> None:  # noqa:
     ],
 )
 def test_a_missing_variable_is_named(
-    environment: pytest.MonkeyPatch,  # noqa: ARG001
+    manifest: Manifest,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     missing: str | None,
@@ -233,7 +233,9 @@ def test_a_missing_variable_is_named(
     )
     for name in unneeded if missing is None else [missing.removeprefix("FLYER_REDSHIFT_")]:
         monkeypatch.delenv(f"FLYER_REDSHIFT_{name}")
-    result = dbtRunner().invoke(["--log-level", "none", "list", "--select", "none", "--target", "redshift"])
+    result = dbtRunner(manifest=manifest).invoke(
+        ["--log-level", "none", "list", "--select", "none", "--target", "redshift"]
+    )
     if missing:
         assert f"Env var required but not provided: '{missing}'" in str(result.exception)
     else:
