@@ -290,9 +290,7 @@ def require_tools(rivals: list[str]) -> None:
     packages = REPORT_NEEDS + [package for rival in rivals for package in NEEDED[rival]]
     missing = [package for package in packages if importlib.util.find_spec(package) is None]
     if missing:
-        raise BenchmarkError(
-            f"{PYTHON} lacks {', '.join(missing)}. `make bench` installs them"
-        )
+        raise BenchmarkError(f"{PYTHON} lacks {', '.join(missing)}. `make bench` installs them")
     if not (PYTHON.parent / "dbt").is_file():
         raise BenchmarkError(f"dbt is not installed beside {PYTHON}: run `make bench`, or use the Python of .venv")
     if "spark" in rivals and java() is None:
