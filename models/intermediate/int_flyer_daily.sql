@@ -48,54 +48,58 @@ readers as (
 
 ),
 
--- The median comes from row numbers: Redshift allows no other aggregate beside
--- its median function, and DuckDB's returns no decimal.
-flyer_events_by_length as (
-
-    select
-        flyer_events.*,
-        case when actions.counts_as = 'item' then 1 else 0 end as is_item,
-        row_number() over (
-            partition by flyer_events.flyer_key, flyer_events.view_date
-            order by flyer_events.view_secs nulls last
-        ) as place,
-        count(flyer_events.view_secs) over (
-            partition by flyer_events.flyer_key, flyer_events.view_date
-        ) as measured_views
-    from flyer_events
-    inner join actions on flyer_events.action_key = actions.action_key
-
-),
-
--- The one view in the middle, or the two.
-flyer_events_with_middles as (
-
-    select
-        *,
-        case
-            when 2 * place between measured_views and measured_views + 2
-                then view_secs
-        end as middle_secs
-    from flyer_events_by_length
-
-),
-
 -- An item counts on the start date of the view in which it was opened.
 flyer_days as (
 
     select
+        flyer_events.flyer_key,
+        flyer_events.view_date as date,
+        count(flyer_events.view_end_reason) as views,
+        count(flyer_events.view_secs) as measured_views,
+        sum(flyer_events.view_secs) as view_secs,
+        count(case when actions.counts_as = 'item' then 1 end) as items_opened,
+        count(case when flyer_events.went_to_other_merchant then 1 end)
+            as views_to_other_merchants
+    from flyer_events
+    inner join actions on flyer_events.action_key = actions.action_key
+    group by flyer_events.flyer_key, flyer_events.view_date
+
+),
+
+-- The median comes from row numbers: Redshift allows no other aggregate beside
+-- its median function, and DuckDB's returns no decimal.
+views_by_length as (
+
+    select
         flyer_key,
         view_date as date,
-        count(view_end_reason) as views,
-        count(view_secs) as measured_views,
-        sum(view_secs) as view_secs,
-        sum(middle_secs) as middle_secs,
-        count(middle_secs) as middle_views,
-        sum(is_item) as items_opened,
-        count(case when went_to_other_merchant then 1 end)
-            as views_to_other_merchants
-    from flyer_events_with_middles
-    group by flyer_key, view_date
+        view_secs,
+        row_number() over (
+            partition by flyer_key, view_date
+            order by view_secs nulls last
+        ) as place
+    from flyer_events
+    where view_secs is not null
+
+),
+
+-- The one view in the middle, or the two.
+middles as (
+
+    select
+        views_by_length.flyer_key,
+        views_by_length.date,
+        sum(views_by_length.view_secs) as middle_secs,
+        count(*) as middle_views
+    from views_by_length
+    inner join flyer_days
+        on
+            views_by_length.flyer_key = flyer_days.flyer_key
+            and views_by_length.date = flyer_days.date
+    where
+        2 * views_by_length.place
+        between flyer_days.measured_views and flyer_days.measured_views + 2
+    group by views_by_length.flyer_key, views_by_length.date
 
 )
 
@@ -114,9 +118,9 @@ select
     flyer_days.views,
     flyer_days.measured_views,
     cast(flyer_days.view_secs as decimal(18, 6)) as view_secs,
-    cast(flyer_days.middle_secs as decimal(18, 6)) as middle_secs,
-    flyer_days.middle_views,
-    cast(flyer_days.items_opened as bigint) as items_opened,
+    cast(middles.middle_secs as decimal(18, 6)) as middle_secs,
+    coalesce(middles.middle_views, 0) as middle_views,
+    flyer_days.items_opened,
     flyer_days.views_to_other_merchants
 from flyer_days
 inner join readers
@@ -124,4 +128,8 @@ inner join readers
         flyer_days.flyer_key = readers.flyer_key
         and flyer_days.date = readers.date
 inner join actions on flyer_days.flyer_key = actions.action_key
+left join middles
+    on
+        flyer_days.flyer_key = middles.flyer_key
+        and flyer_days.date = middles.date
 {{ clustered_by('flyer_days.date') }}
