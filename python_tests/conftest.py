@@ -73,7 +73,9 @@ class Project:
         self.messages = []
         self.is_held = True
         runner = dbtRunner(manifest=self.manifest, callbacks=[self._hear, *callbacks])
-        return runner.invoke(["--quiet", *arguments, "--target", self.target, "--threads", str(self.threads)])
+        return runner.invoke(
+            ["--quiet", "--log-level", "none", *arguments, "--target", self.target, "--threads", str(self.threads)]
+        )
 
     def dbt(self, *arguments: str) -> dbtRunnerResult:
         result = self.try_dbt(*arguments)

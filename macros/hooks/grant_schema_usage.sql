@@ -2,7 +2,8 @@
 {%- macro grant_schema_usage() -%}
     {%- if execute and flags.WHICH in ['run', 'build', 'retry'] -%}
         {%- set grants = [] -%}
-        {%- for node in graph.nodes.values() if node.unique_id in project_models() and node.unique_id in selected_resources -%}
+        {%- set models = project_models() -%}
+        {%- for node in graph.nodes.values() if node.unique_id in models and node.unique_id in selected_resources -%}
             {%- for grantee in node.config.grants.get('select', []) -%}
                 {%- do grants.append('grant usage on schema ' ~ adapter.quote(node.schema) ~ ' to '
                     ~ redshift__format_grantees([grantee]) | first) -%}
