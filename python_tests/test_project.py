@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -132,6 +133,25 @@ def test_summary(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     assert "Built from the sample: 3,000 rows" in shown
     assert "marts.user_daily_avg_flyer_time: " in shown
     assert str(project.database) in shown
+
+
+@pytest.mark.parametrize(
+    ("model", "code", "said"),
+    [
+        (
+            "int_flyer_users",
+            0,
+            "int_flyer_users passed its tests. Its rows are in intermediate.int_flyer_users of target",
+        ),
+        ("int_flyer_user", 2, "there is no model 'int_flyer_user'. Did you mean int_flyer_users"),
+        ("", 2, "make check needs MODEL: make check MODEL="),
+    ],
+)
+def test_a_model_is_checked_on_the_sample(model: str, code: int, said: str) -> None:
+    command = ["make", "--old-file=.venv/.build", "check", f"MODEL={model}"]
+    run = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
+    assert run.returncode == code
+    assert said in run.stdout + run.stderr
 
 
 MACRO_FILES = sorted((PROJECT / "macros").rglob("*.sql"))
