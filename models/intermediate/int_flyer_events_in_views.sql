@@ -31,6 +31,7 @@ view_parts_with_starts as (
         view_parts.user_key,
         view_parts.action_key,
         view_parts.event_at,
+        view_parts.date,
         coalesce(carried.view_started_at, view_parts.part_started_at)
             as view_started_at,
         coalesce(carried.view_action_key, view_parts.part_action_key)
@@ -57,7 +58,8 @@ events_in_views as (
     from flyer_events
     left join view_parts_with_starts as parts
         on
-            flyer_events.user_key = parts.user_key
+            flyer_events.date = parts.date
+            and flyer_events.user_key = parts.user_key
             and flyer_events.event_at = parts.event_at
             and flyer_events.action_key = parts.action_key
 

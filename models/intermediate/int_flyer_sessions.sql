@@ -6,7 +6,11 @@ with
 session_parts as (
 
     select * from {{ ref('int_flyer_session_parts') }}
-    where {{ is_listed(days, is_increment, columns=['date']) }}
+    where
+        is_carried
+        or {{ is_listed(
+            days, is_increment, columns=['date'], recomputed=true
+        ) }}
 
 ),
 

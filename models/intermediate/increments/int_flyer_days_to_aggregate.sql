@@ -55,14 +55,15 @@ days_to_recompute as (
 
 ),
 
--- Of every user, since readers and medians span all users of a date.
+-- Of every user, since readers and medians span all users of a date. Sessions
+-- find their parts by themselves: one may go on for a hundred dates.
 days_to_read as (
 
     select
         user_key,
         date
-    from over_midnight
-    where start_date in (select date from days_to_recompute)
+    from {{ ref('int_flyer_views_over_midnight') }}
+    where view_date in (select date from days_to_recompute)
 
     union
 
