@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from dbt.contracts.graph.manifest import Manifest
 
 from flyer_analytics import site
 from python_tests.conftest import Project
@@ -13,19 +14,23 @@ from python_tests.conftest import Project
 HARMLESS = ("getIcon", "favicon")
 
 
-@pytest.fixture
-def page(project: Project) -> Path:
-    project.dbt("docs", "generate", "--empty-catalog")
+@pytest.fixture(scope="module")
+def page(manifest: Manifest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    project = Project(manifest, tmp_path_factory.mktemp("site"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FLYER_DUCKDB_PATH", str(project.database))
+        project.dbt("docs", "generate", "--empty-catalog")
+        project.disconnect()
     assert site.main() == 0
     return Path(os.environ["DBT_TARGET_PATH"]) / "static_index.html"
 
 
-def test_the_lineage_has_no_unit_or_singular_tests(project: Project, page: Path) -> None:
+def test_the_lineage_has_no_unit_or_singular_tests(manifest: Manifest, page: Path) -> None:
     text = page.read_text()
     assert "How long do people spend on a retailer" in text
-    for node in (*project.manifest.nodes.values(), *project.manifest.metrics.values()):
+    for node in (*manifest.nodes.values(), *manifest.metrics.values()):
         assert node.unique_id.startswith("test.") or f'"{node.unique_id}"' in text
-    for hidden in (*project.manifest.unit_tests, "test.flyer_analytics.assert_every_event_counts_once"):
+    for hidden in (*manifest.unit_tests, "test.flyer_analytics.assert_every_event_counts_once"):
         assert f'"{hidden}": {{' not in text
     assert "unique_combination_of_columns" in text
 
