@@ -243,7 +243,10 @@ def parse(dbt_environment: None, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.fixture(scope="session")
 def manifest(parse: Parse) -> Manifest:
-    return parse("duckdb")
+    parsed = parse("duckdb")
+    # Publishing reads it from a file.
+    parsed.write(str(Path(os.environ["DBT_TARGET_PATH"]) / "manifest.json"))  # type: ignore[no-untyped-call]
+    return parsed
 
 
 @pytest.fixture
