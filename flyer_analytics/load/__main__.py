@@ -1,0 +1,58 @@
+"""The command ``python -m flyer_analytics.load``."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from flyer_analytics.dbt_profile import database_path
+from flyer_analytics.load import disk
+from flyer_analytics.load.files import ENDINGS
+from flyer_analytics.load.outcome import FAILED, LoadError
+
+STATUSES = """
+exit status:
+  0  all files are loaded, now or before
+  1  nothing was loaded
+  2  the command is invalid
+  3  some files could not be loaded; all others are
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Load the files, and print a line for each and one for all of them. Returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m flyer_analytics.load",
+        description="Load events into DuckDB, or from S3 into Redshift. Files that are already loaded are skipped.",
+        epilog=STATUSES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("path", help=f"a file, a pattern or a folder, also s3://bucket/folder/; names end in {ENDINGS}")
+    parser.add_argument("--target", help="dbt target on Redshift (default: DBT_TARGET or redshift)")
+    path, target = vars(parser.parse_args(arguments)).values()
+    try:
+        if path.startswith("s3://"):
+            from flyer_analytics.load import s3  # dbt and boto3 take seconds to import
+
+            outcome = s3.load_with_dbt(path, target, say)
+        else:
+            outcome = disk.load(path, database_path(), say)
+    except LoadError as error:
+        print(error, file=sys.stderr)
+        say("Loaded nothing")
+        return FAILED
+    except KeyboardInterrupt:
+        say("Loaded nothing: interrupted")
+        return FAILED
+    for warning in outcome.warnings():
+        print(warning, file=sys.stderr)
+    say(str(outcome))
+    return outcome.status
+
+
+def say(line: str) -> None:
+    """Print a line at once."""
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""What formats read and return: batches of files, and queries for their rows."""
+
+import glob
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import duckdb
+
+from flyer_analytics.load.outcome import FileError
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of those files of a batch that have the same columns."""
+
+    files: list[int]
+    """Their numbers."""
+    query: str
+    """One row per record: file, line_number, the columns of an event, line, and reason if it cannot be loaded."""
+    fingerprints: str
+    """A query for one row per file: file, and a fingerprint of its content."""
+    ignored: list[str]
+    """Columns that are no column of an event."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Files of one format, to be read together.
+
+    Each has a number, and a path with that stem, since DuckDB takes some characters of names for patterns.
+    """
+
+    connection: duckdb.DuckDBPyConnection
+    name: str
+    """For temporary tables."""
+    paths: dict[int, Path]
+    """By number."""
+    refuse: Callable[[int, FileError], None]
+    """Called with the number of a file that cannot be loaded, and why."""
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        return self.connection.execute(sql).fetchall()
+
+    @property
+    def path_list(self) -> str:
+        """The paths as an SQL list."""
+        return path_list(self.paths.values())
+
+    def grouped(self, key_of: Callable[[int], Key]) -> Iterable[tuple[Key, list[int]]]:
+        """Return the files by key. Those for which ``key_of`` raises FileError are refused."""
+        groups: dict[Key, list[int]] = defaultdict(list)
+        for file in self.paths:
+            try:
+                groups[key_of(file)].append(file)
+            except FileError as problem:
+                self.refuse(file, problem)
+        return groups.items()
+
+
+def text(value: object) -> str:
+    """Return ``value`` as an SQL literal."""
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def path_list(paths: Iterable[Path]) -> str:
+    """Return paths as an SQL list, each of which DuckDB takes for one file and not for a pattern."""
+    return f"[{', '.join(text(glob.escape(str(path))) for path in paths)}]"
+
+
+def number_of(path: str) -> str:
+    """Return SQL for the number of a file, given SQL for its path."""
+    return f"cast(parse_filename({path}, true) as integer)"
+
+
+def is_one_of(files: Iterable[int]) -> str:
+    """Return an SQL condition on `file`."""
+    return f"file in ({', '.join(map(str, files))})"

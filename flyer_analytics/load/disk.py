@@ -1,0 +1,291 @@
+"""Load files on disk into DuckDB, in one transaction."""
+
+import errno
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import duckdb
+
+from flyer_analytics.dbt_profile import memory_limit, storage_version
+from flyer_analytics.load.batch import Batch, Rows, is_one_of
+from flyer_analytics.load.columns import event_columns, raw_tables
+from flyer_analytics.load.files import DiskFile, on_disk, usable
+from flyer_analytics.load.formats import FORMATS
+from flyer_analytics.load.outcome import EmptyFileError, FileError, LoadError, Outcome, Rejection, Say, counted
+
+# Files are read many at a time. If one of them is damaged, they are read again in halves.
+BATCH_FILES = 2000
+BATCH_BYTES = 2**28
+SCRATCH_PREFIX = ".loading-"  # of the folder for plain paths; a killed load leaves it behind
+
+
+def load(path: str, database: Path, say: Say) -> Outcome:
+    """Load the new files at ``path`` into ``database``. Files that cannot be loaded keep no others from loading.
+
+    Raises LoadError if nothing can be loaded. The database is then unchanged.
+    """
+    outcome = Outcome()
+    files = usable(on_disk(path, say, outcome), path, say, outcome)
+    try:
+        with (
+            connect(database) as connection,
+            TemporaryDirectory(prefix=SCRATCH_PREFIX, dir=database.absolute().parent) as scratch,
+        ):
+            Load(connection, Path(scratch), files, say, outcome).run()
+    except (duckdb.Error, OSError) as error:
+        raise LoadError(f"Nothing was loaded into {database}: {error}") from error
+    return outcome
+
+
+def connect(database: Path) -> duckdb.DuckDBPyConnection:
+    """Open the database with the settings of dbt. Raises LoadError if another process has it open."""
+    config = {"memory_limit": memory_limit(), "storage_compatibility_version": storage_version()}
+    try:
+        connection = duckdb.connect(str(database), config=config)
+    except duckdb.IOException as error:
+        if "lock" not in str(error):
+            raise
+        raise LoadError(f"{database} is in use. Wait until the other process has ended: {error}") from error
+    # While this process has the database, no other is loading into it.
+    for left_behind in database.absolute().parent.glob(f"{SCRATCH_PREFIX}*"):
+        shutil.rmtree(left_behind, ignore_errors=True)
+    connection.execute("set timezone = 'UTC'")
+    connection.execute(f"set enable_progress_bar = {sys.stdout.isatty()}")
+    return connection
+
+
+class Load:
+    """One load. A file's number is its place in ``files``."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        scratch: Path,
+        files: Sequence[DiskFile],
+        say: Say,
+        outcome: Outcome,
+    ) -> None:
+        self.connection = connection
+        self.scratch = scratch
+        self.files = files
+        self.say = say
+        self.outcome = outcome
+        self.refused: dict[int, FileError] = {}
+        self.fingerprints: dict[int, str] = {}
+        self.notes: dict[int, str] = {}
+        self.batches = 0
+
+    def run(self) -> None:
+        self.create_raw_tables()
+        new = self.unknown_files()
+        self.outcome.already_loaded = len(self.files) - len(new)
+        if new:
+            size = sum(self.files[file].size for file in new)
+            self.say(f"Reading {counted(len(new), 'file')}, {size / 1e6:,.1f} MB")
+        read = [rows for batch in self.batched(new) for rows in self.read(batch)]
+        twins = self.twins()
+        self.report_refused()
+        # One transaction, so that a load that is killed leaves nothing.
+        self.query("begin")
+        loaded_at = self.query("""
+            select greatest(now() at time zone 'UTC', max(_loaded_at) + interval 1 microsecond) from raw.loaded_files
+        """)[0][0]
+        for rows in read:
+            self.insert(rows, twins, loaded_at)
+        messages = self.record(twins, loaded_at)
+        self.outcome.require_usable_lines()
+        self.query("commit")
+        for message in messages:
+            self.say(message)
+        if not self.query("select exists (from raw.flyer_events)")[0][0]:
+            self.say("No events are loaded yet, so the models still read the sample")
+
+    def report_refused(self) -> None:
+        """Say which files are empty, and note the problems of others. Raises LoadError if there is nothing else."""
+        for file, problem in sorted(self.refused.items()):
+            message = f"{self.files[file].name} {problem}"
+            if isinstance(problem, EmptyFileError):
+                self.say(message)
+            else:
+                self.outcome.problems.append(message)
+        if not (self.fingerprints or self.outcome.already_loaded or self.outcome.problems):
+            raise LoadError("Nothing to load: all files are empty")
+
+    def query(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        return self.connection.execute(sql, parameters).fetchall()
+
+    # ---------- which files
+    def create_raw_tables(self) -> None:
+        """Create the raw tables, and the columns of them, that do not exist."""
+        self.query("create schema if not exists raw")
+        for table, columns in raw_tables().items():
+            definitions = [f'"{name}" {kind}' for name, kind in columns.items()]
+            self.query(f"create table if not exists raw.{table} ({', '.join(definitions)})")
+            for definition in definitions:
+                self.query(f"alter table raw.{table} add column if not exists {definition}")
+
+    def unknown_files(self) -> list[int]:
+        """Return the files that are not known by name, size and time of change."""
+        known = {*self.query(
+            "select file, size_bytes, modified_at from raw.loaded_files where file in (select unnest(?))",
+            [file.name for file in self.files],
+        )}
+        return [
+            number for number, file in enumerate(self.files) if (file.name, file.size, file.modified_at) not in known
+        ]
+
+    def twins(self) -> dict[int, str]:
+        """Return the names under which the content of files is already loaded, or will be by this load."""
+        found = self.query(
+            "select fingerprint, file from raw.loaded_files where fingerprint in (select unnest(?))",
+            [*self.fingerprints.values()],
+        )
+        loaded: dict[str, str] = dict(found)
+        twins = {}
+        for file, fingerprint in sorted(self.fingerprints.items()):
+            if fingerprint in loaded:
+                twins[file] = loaded[fingerprint]
+            else:
+                loaded[fingerprint] = self.files[file].name
+        return twins
+
+    # ---------- reading, outside of the transaction, which an unreadable file would end
+    def batched(self, files: Sequence[int]) -> Iterator[list[int]]:
+        """Yield the files of each format in batches."""
+        for kind in FORMATS:
+            batch: list[int] = []
+            for file in files:
+                if self.files[file].format != kind:
+                    continue
+                size = sum(self.files[other].size for other in batch)
+                if batch and (len(batch) == BATCH_FILES or size + self.files[file].size > BATCH_BYTES):
+                    yield batch
+                    batch = []
+                batch.append(file)
+            if batch:
+                yield batch
+
+    def read(self, files: Sequence[int]) -> list[Rows]:
+        """Read files of one format, and note the fingerprint of each. Those that cannot be loaded are refused."""
+        self.batches += 1
+        paths = {file: path for file in files if (path := self.plain_path(file))}
+        if not paths:
+            return []
+        try:
+            batch = Batch(self.connection, str(self.batches), paths, self.refuse)
+            found = list(FORMATS[self.files[files[0]].format or ""](batch))
+            fingerprints = [pair for rows in found for pair in self.query(rows.fingerprints)]
+        except (duckdb.OutOfMemoryException, duckdb.InterruptException):
+            raise
+        except duckdb.Error as error:
+            if len(paths) == 1:
+                self.refuse(files[0], FileError(f"cannot be read: {str(error).splitlines()[0]}"))
+                return []
+            half = len(files) // 2
+            return self.read(files[:half]) + self.read(files[half:])
+        finally:
+            for path in paths.values():
+                if not path.is_symlink():
+                    path.unlink()
+        self.fingerprints.update(fingerprints)
+        for rows in found:
+            if rows.ignored:
+                self.notes.update(dict.fromkeys(rows.files, f"; ignored columns: {', '.join(rows.ignored)[:200]}"))
+        return found
+
+    def plain_path(self, file: int) -> Path | None:
+        """Return a path for the file that is no pattern to DuckDB and not compressed; None if that is not possible."""
+        source = self.files[file]
+        path = self.scratch / f"{file}.{'parquet' if source.format == 'parquet' else 'txt'}"
+        try:
+            if source.compression:
+                source.unpack(path)
+            else:
+                source.require_readable()
+                path.symlink_to(Path(source.name).absolute())
+        except FileError as problem:
+            self.refuse(file, problem)
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise
+            self.refuse(file, FileError(f"cannot be read: {error.strerror}"))
+        else:
+            return path
+        path.unlink(missing_ok=True)
+        return None
+
+    def refuse(self, file: int, problem: FileError) -> None:
+        self.refused[file] = problem
+
+    # ---------- writing
+    def insert(self, rows: Rows, twins: dict[int, str], loaded_at: datetime) -> None:
+        files = [file for file in rows.files if file not in twins]
+        if not files:
+            return
+        source = f"({rows.query}) as records inner join (select unnest(?) as file, unnest(?) as name) using (file)"
+        names = [self.files[file].name for file in files]
+        columns = ", ".join(f'"{name}"' for name in event_columns())
+        inserted = self.query(
+            f"""
+            insert into raw.flyer_events ({columns}, _source_file, _source_row, _loaded_at)
+            select {columns}, name, line_number, ? from {source} where reason is null
+            """,
+            *(loaded_at, files, names),
+        )
+        # Most files have no bad line, and need not be taken apart again for it.
+        if inserted == self.query(f"select count(*) from {source}", files, names):
+            return
+        self.query(
+            f"""
+            insert into raw.rejected_lines (file, line_number, line, reason, _loaded_at)
+            select name, line_number, line, reason, ? from {source} where reason is not null
+            """,
+            *(loaded_at, files, names),
+        )
+
+    def record(self, twins: dict[int, str], loaded_at: datetime) -> list[str]:
+        """Record the files and count their rows. Returns what to say of each."""
+        rows = dict(
+            self.query("select _source_file, count(*) from raw.flyer_events where _loaded_at = ? group by all", loaded_at)
+        )
+        rejected = dict(
+            self.query("select file, count(*) from raw.rejected_lines where _loaded_at = ? group by all", loaded_at)
+        )
+        self.outcome.rejections = [
+            Rejection(*found)
+            for found in self.query(
+                """
+                select reason, count(*), first(file), first(line_number), first(line)
+                from (from raw.rejected_lines where _loaded_at = ? order by file, line_number)
+                group by reason
+                order by count(*) desc, reason
+                """,
+                loaded_at,
+            )
+        ]
+        messages = []
+        for number, fingerprint in sorted(self.fingerprints.items()):
+            file = self.files[number]
+            twin = twins.get(number)
+            counts = (0, 0) if twin else (rows.get(file.name, 0), rejected.get(file.name, 0))
+            self.query(
+                """
+                insert into raw.loaded_files
+                    (file, fingerprint, rows_loaded, lines_rejected, size_bytes, modified_at, _loaded_at)
+                values (?, ?, ?, ?, ?, ?, ?)
+                """,
+                file.name, None if twin else fingerprint, *counts, file.size, file.modified_at, loaded_at,
+            )
+            if twin:
+                messages.append(f"{file.name}: skipped, its content is already loaded as {twin}")
+                self.outcome.already_loaded += 1
+            else:
+                messages.append(f"{file.name}: {counts[0]:,} rows, {counts[1]:,} rejected lines{self.notes.get(number, '')}")
+                self.outcome.files += 1
+                self.outcome.rows += counts[0]
+        return messages
