@@ -40,22 +40,21 @@ publish: $(VENV)/.build ## after dbt build: test the tables and publish the mart
 explore: $(VENV)/.explore ## explore merchants, flyers and dates in a browser
 	@$(BIN)/python -m streamlit run flyer_analytics/explore.py
 
-report: export MERCHANT := $(MERCHANT)
-report: export FROM := $(FROM)
-report: export TO := $(TO)
-report: OUT ?= report
-report: export OUT := $(OUT)
+# As given: make would take the $U of price$USD.csv for a variable.
+report: override export MERCHANT := $(value MERCHANT)
+report: override export FROM := $(value FROM)
+report: override export TO := $(value TO)
+report: override export OUT := $(or $(value OUT),report)
 report: $(VENV)/.build ## write pages for merchants: make report MERCHANT=6063 FROM=2018-11-02 TO=2018-11-06 OUT=pages (all optional)
 	@$(BIN)/python -m flyer_analytics.pages --out="$$OUT" \
 		$${MERCHANT:+--merchant="$$MERCHANT"} $${FROM:+--from="$$FROM"} $${TO:+--to="$$TO"}
 
-load: export FILE := $(FILE)
-load: $(VENV)/.build ## load events: make load FILE='events/*.csv' (a file, glob or folder; s3://... on Redshift)
+load: override export FILE := $(value FILE)
+load: $(VENV)/.build ## load events: make load FILE='events/*.csv' (a file, pattern or folder; s3://... on Redshift)
 	@test -n "$$FILE" || { echo "make load needs FILE: make load FILE='events/*.csv'" >&2; exit 2; }
-	@case "$$FILE" in s3://*) exec $(BIN)/python -m flyer_analytics.load "$$FILE";; esac; \
-		$(DBT) run-operation load_events --args "$$($(BIN)/python -c 'import json, os; print(json.dumps({"path": os.environ["FILE"]}))')"
+	@$(BIN)/python -m flyer_analytics.load -- "$$FILE"
 
-check: export MODEL := $(MODEL)
+check: override export MODEL := $(value MODEL)
 check: $(VENV)/.build ## run the tests of one model on the sample, in seconds: make check MODEL=int_flyer_sessions
 	@test -n "$$MODEL" || { echo "make check needs MODEL: make check MODEL=int_flyer_sessions" >&2; exit 2; }
 	@$(BIN)/python -m flyer_analytics.check "$$MODEL"

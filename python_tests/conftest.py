@@ -28,6 +28,8 @@ from dbt_common.behavior_flags import BehaviorFlagRendered
 from dbt_common.events.base_types import EventMsg
 from playwright.sync_api import Browser, sync_playwright
 
+from flyer_analytics.load import disk
+from flyer_analytics.load.outcome import FAILED, LOADED, LoadError
 from tools.redshift_standin.standin import Standin
 
 Parse = Callable[..., Manifest]
@@ -87,18 +89,19 @@ class Project:
         assert result.success, f"dbt {' '.join(arguments)}\n" + "\n".join(self.messages)
         return result
 
-    def load(self, path: Path | str) -> str:
-        """Load ``path`` and return what was said of it."""
-        assert self._try_load(path).success, "\n".join(self.messages)
-        return "\n".join(self.messages)
-
-    def load_fails(self, path: Path | str) -> str:
-        """Try to load ``path``, expect an error and return what it says."""
-        assert not self._try_load(path).success, "\n".join(self.messages)
-        return "\n".join(self.messages)
-
-    def _try_load(self, path: Path | str) -> dbtRunnerResult:
-        return self.try_dbt("run-operation", "load_events", "--args", f'{{path: "{path}"}}')
+    def load(self, path: Path | str, status: int = LOADED) -> str:
+        """Load ``path``, expect a status, and return what was said of it."""
+        if self.is_held:
+            self.disconnect()
+        self.messages = []
+        try:
+            outcome = disk.load(str(path), self.database, self.messages.append)
+        except LoadError as error:
+            assert status == FAILED, error
+            return "\n".join([*self.messages, str(error)])
+        said = "\n".join([*self.messages, *outcome.warnings(), str(outcome)])
+        assert outcome.status == status, said
+        return said
 
     def connect(self) -> duckdb.DuckDBPyConnection:
         """Open the database, which dbt may hold open under other options."""

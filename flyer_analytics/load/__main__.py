@@ -1,6 +1,7 @@
 """The command ``python -m flyer_analytics.load``."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -27,15 +28,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("path", help=f"a file, a pattern or a folder, also s3://bucket/folder/; names end in {ENDINGS}")
-    parser.add_argument("--target", help="dbt target on Redshift (default: DBT_TARGET or redshift)")
-    path, target = vars(parser.parse_args(arguments)).values()
+    parser.add_argument(
+        "--target",
+        default=os.environ.get("DBT_TARGET", "redshift"),
+        help="dbt target for files in S3 (default: DBT_TARGET, or redshift)",
+    )
+    options = parser.parse_args(arguments)
     try:
-        if path.startswith("s3://"):
-            from flyer_analytics.load import s3  # dbt and boto3 take seconds to import
+        if options.path.startswith("s3://"):
+            from flyer_analytics.load import s3  # here, since dbt takes seconds to import
 
-            outcome = s3.load_with_dbt(path, target, say)
+            outcome = s3.load(options.path, s3.Dbt(options.target), os.environ.get("FLYER_S3_MANIFESTS"), say)
         else:
-            outcome = disk.load(path, database_path(), say)
+            outcome = disk.load(options.path, database_path(), say)
     except LoadError as error:
         print(error, file=sys.stderr)
         say("Loaded nothing")

@@ -10,9 +10,11 @@ import yaml
 from flyer_analytics.load.outcome import FileError
 
 SOURCES = Path(__file__).parents[2] / "models" / "staging" / "flyer_app" / "_flyer_app__sources.yml"
-# Whoever opened no flyer in an hour left no flyer in its file. In JSON a null may be left out, and then the key never occurs.
+# JSON may leave out nulls. If nobody opened a flyer in an hour, the other keys do not occur in its file.
 REQUIRED_KEYS = ("timestamp", "user_id", "event")
 DELIMITERS = ",;\t"
+NO_HEADER = "has no header line in valid UTF-8. To convert UTF-16: iconv -f UTF-16 -t UTF-8"
+IS_ARRAY = "is a JSON array, not one JSON object per line. To convert it: jq -c '.[]'"
 
 
 @cache
@@ -20,7 +22,8 @@ def raw_tables() -> dict[str, dict[str, str]]:
     """Return the types of the columns of each raw table, as dbt's source describes them."""
     source = yaml.safe_load(SOURCES.read_text(encoding="utf-8"))["sources"][0]
     return {
-        table["name"]: {column["name"]: column["data_type"] for column in table["columns"]} for table in source["tables"]
+        table["name"]: {column["name"]: column["data_type"] for column in table["columns"]}
+        for table in source["tables"]
     }
 
 
@@ -34,21 +37,26 @@ def header(line: str) -> tuple[str, list[str]]:
 
     The delimiter is the one that finds most columns of an event. Raises FileError if it does not find all of them.
     """
+    if "\0" in line or not line.strip():
+        raise FileError(NO_HEADER)
 
     def split(delimiter: str) -> list[str]:
-        return [name.strip().lower() for name in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))]
+        fields = csv.reader([line], delimiter=delimiter, skipinitialspace=True, strict=True)
+        try:
+            return [name.strip().lower() for name in next(fields)]
+        except csv.Error:
+            return []
 
-    def columns_found(delimiter: str) -> int:
-        return len({*event_columns()} & {*split(delimiter)})
-
-    delimiter = max(DELIMITERS, key=columns_found)
-    names = split(delimiter)
+    names, delimiter = max(
+        ((split(delimiter), delimiter) for delimiter in DELIMITERS),
+        key=lambda found: len({*event_columns()} & {*found[0]}),
+    )
     require_columns(names)
     return delimiter, names
 
 
 def require_columns(names: Sequence[str], required: Iterable[str] | None = None) -> None:
-    """Raise FileError if a required column (default: all of an event) is missing, or an event's column is there twice."""
+    """Raise FileError if a required column (default: all of an event) is missing, or one of an event is there twice."""
     shown = ", ".join(names)
     shown = shown if len(shown) <= 200 else f"{shown[:200]}..."
     if missing := [name for name in required or event_columns() if name not in names]:

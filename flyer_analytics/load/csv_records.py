@@ -1,7 +1,7 @@
 """CSV, split line by line.
 
-DuckDB's own reader loses everything after an unclosed quote, and stops at mixed line endings. Splitting lines keeps every
-good row and its line number.
+DuckDB's own reader loses everything after an unclosed quote, and stops at mixed line endings. Splitting lines keeps
+every good row and its line number.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,9 +9,7 @@ from collections.abc import Iterator, Sequence
 from flyer_analytics.load.batch import Batch, Rows, is_one_of
 from flyer_analytics.load.columns import event_columns, header, ignored
 from flyer_analytics.load.lines import IS_NOT_BLANK, fingerprints, read_lines
-from flyer_analytics.load.outcome import FileError
 
-NO_HEADER = "has no header line in valid UTF-8. To convert UTF-16: iconv -f UTF-16 -t UTF-8"
 MOST_LINES = 100  # of a record
 
 
@@ -20,10 +18,7 @@ def read_csv(batch: Batch) -> Iterator[Rows]:
     first_lines = dict(batch.query(f"select file, line from {lines} where line_number = 1 and reason is null"))
 
     def header_of(file: int) -> tuple[str, tuple[str, ...]]:
-        line = first_lines.get(file) or ""
-        if "\0" in line or not line.strip():
-            raise FileError(NO_HEADER)
-        delimiter, names = header(line)
+        delimiter, names = header(first_lines.get(file) or "")
         return delimiter, tuple(names)
 
     for (delimiter, names), files in batch.grouped(header_of):
@@ -103,8 +98,8 @@ class Split:
     def _join_lines(self, opens: str) -> None:
         """Join each line that leaves a quote open with the lines up to the one that closes it.
 
-        The result counts only if it is a complete record and no later line of it is one by itself, so that a stray quote
-        affects no line but its own.
+        The result counts only if it is a complete record and no later line of it is one by itself, so that a stray
+        quote affects no line but its own.
         """
         is_record = self.matches(f"({self.field}){{{len(self.names)}}}")
         self.batch.query(f"""

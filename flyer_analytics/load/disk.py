@@ -12,9 +12,9 @@ from typing import Any
 import duckdb
 
 from flyer_analytics.dbt_profile import memory_limit, storage_version
-from flyer_analytics.load.batch import Batch, Rows, is_one_of
+from flyer_analytics.load.batch import Batch, Rows
 from flyer_analytics.load.columns import event_columns, raw_tables
-from flyer_analytics.load.files import DiskFile, on_disk, usable
+from flyer_analytics.load.files import DiskFile, on_disk, unpack, usable
 from flyer_analytics.load.formats import FORMATS
 from flyer_analytics.load.outcome import EmptyFileError, FileError, LoadError, Outcome, Rejection, Say, counted
 
@@ -44,9 +44,10 @@ def load(path: str, database: Path, say: Say) -> Outcome:
 
 def connect(database: Path) -> duckdb.DuckDBPyConnection:
     """Open the database with the settings of dbt. Raises LoadError if another process has it open."""
-    config = {"memory_limit": memory_limit(), "storage_compatibility_version": storage_version()}
     try:
-        connection = duckdb.connect(str(database), config=config)
+        connection = duckdb.connect(
+            str(database), config={"memory_limit": memory_limit(), "storage_compatibility_version": storage_version()}
+        )
     except duckdb.IOException as error:
         if "lock" not in str(error):
             raise
@@ -131,10 +132,12 @@ class Load:
 
     def unknown_files(self) -> list[int]:
         """Return the files that are not known by name, size and time of change."""
-        known = {*self.query(
-            "select file, size_bytes, modified_at from raw.loaded_files where file in (select unnest(?))",
-            [file.name for file in self.files],
-        )}
+        known = {
+            *self.query(
+                "select file, size_bytes, modified_at from raw.loaded_files where file in (select unnest(?))",
+                [file.name for file in self.files],
+            )
+        }
         return [
             number for number, file in enumerate(self.files) if (file.name, file.size, file.modified_at) not in known
         ]
@@ -202,9 +205,10 @@ class Load:
         """Return a path for the file that is no pattern to DuckDB and not compressed; None if that is not possible."""
         source = self.files[file]
         path = self.scratch / f"{file}.{'parquet' if source.format == 'parquet' else 'txt'}"
+        path.unlink(missing_ok=True)
         try:
             if source.compression:
-                source.unpack(path)
+                unpack(Path(source.name), source.compression, path)
             else:
                 source.require_readable()
                 path.symlink_to(Path(source.name).absolute())
@@ -249,43 +253,40 @@ class Load:
         )
 
     def record(self, twins: dict[int, str], loaded_at: datetime) -> list[str]:
-        """Record the files and count their rows. Returns what to say of each."""
-        rows = dict(
-            self.query("select _source_file, count(*) from raw.flyer_events where _loaded_at = ? group by all", loaded_at)
+        """Record the files that were read, and count rows and lines. Returns what to say of each."""
+        rows, rejected = (
+            dict(self.query(f"select {name}, count(*) from raw.{table} where _loaded_at = ? group by all", loaded_at))
+            for table, name in (("flyer_events", "_source_file"), ("rejected_lines", "file"))
         )
-        rejected = dict(
-            self.query("select file, count(*) from raw.rejected_lines where _loaded_at = ? group by all", loaded_at)
-        )
-        self.outcome.rejections = [
-            Rejection(*found)
-            for found in self.query(
-                """
-                select reason, count(*), first(file), first(line_number), first(line)
-                from (from raw.rejected_lines where _loaded_at = ? order by file, line_number)
-                group by reason
-                order by count(*) desc, reason
-                """,
-                loaded_at,
-            )
-        ]
+        self.outcome.files = len(self.fingerprints) - len(twins)
+        self.outcome.already_loaded += len(twins)
+        self.outcome.rows = sum(rows.values())
+        self.outcome.rejections = self.rejections(loaded_at)
         messages = []
         for number, fingerprint in sorted(self.fingerprints.items()):
-            file = self.files[number]
-            twin = twins.get(number)
-            counts = (0, 0) if twin else (rows.get(file.name, 0), rejected.get(file.name, 0))
+            file, twin = self.files[number], twins.get(number)
+            counts = [0, 0] if twin else [rows.get(file.name, 0), rejected.get(file.name, 0)]
             self.query(
                 """
                 insert into raw.loaded_files
                     (file, fingerprint, rows_loaded, lines_rejected, size_bytes, modified_at, _loaded_at)
                 values (?, ?, ?, ?, ?, ?, ?)
                 """,
-                file.name, None if twin else fingerprint, *counts, file.size, file.modified_at, loaded_at,
+                *(file.name, None if twin else fingerprint, *counts, file.size, file.modified_at, loaded_at),
             )
-            if twin:
-                messages.append(f"{file.name}: skipped, its content is already loaded as {twin}")
-                self.outcome.already_loaded += 1
-            else:
-                messages.append(f"{file.name}: {counts[0]:,} rows, {counts[1]:,} rejected lines{self.notes.get(number, '')}")
-                self.outcome.files += 1
-                self.outcome.rows += counts[0]
+            came = f"{counted(counts[0], 'row')}, {counted(counts[1], 'rejected line')}{self.notes.get(number, '')}"
+            messages.append(f"{file.name}: {f'skipped, its content is already loaded as {twin}' if twin else came}")
         return messages
+
+    def rejections(self, loaded_at: datetime) -> list[Rejection]:
+        """Return the reasons for which lines of this load were rejected, the most frequent first."""
+        found = self.query(
+            """
+            select reason, count(*), first(file), first(line_number), first(line)
+            from (from raw.rejected_lines where _loaded_at = ? order by file, line_number)
+            group by reason
+            order by count(*) desc, reason
+            """,
+            loaded_at,
+        )
+        return [Rejection(*row) for row in found]

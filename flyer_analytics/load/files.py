@@ -6,23 +6,24 @@ import re
 import shutil
 import stat
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from glob import glob, has_magic
+from glob import glob
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
 
 from flyer_analytics.load.outcome import FileError, LoadError, Outcome, Say
 
 if sys.version_info >= (3, 14):
-    from compression import zstd
+    from compression import zstd as zstd
 else:
-    from backports import zstd
+    from backports import zstd as zstd
 
 NAME = re.compile(r"[.](?:(csv|tsv|json|jsonl|ndjson)(?:[.](gz|zst))?|(parquet))$", re.IGNORECASE)
 ENDINGS = ".csv, .tsv, .json, .jsonl, .ndjson (each optionally followed by .gz or .zst) or .parquet"
-OPENERS = {"gz": gzip.open, "zst": zstd.open}
+OPENERS: dict[str, Callable[[Path, str], IO[bytes]]] = {"gz": gzip.open, "zst": zstd.open}  # type: ignore[dict-item]
 
 
 @dataclass(frozen=True)
@@ -62,78 +63,81 @@ class DiskFile(File):
         """Raise OSError if the file cannot be read."""
         Path(self.name).open("rb").close()
 
-    def unpack(self, target: Path) -> None:
-        """Write the content to ``target``.
 
-        DuckDB takes the readable part of a damaged file for all of it. Python's readers check lengths and checksums.
-        Raises FileError if the file is damaged.
-        """
-        assert self.compression
-        try:
-            with OPENERS[self.compression](self.name, "rb") as packed, target.open("wb") as plain:
-                shutil.copyfileobj(packed, plain, 2**20)
-        except (EOFError, gzip.BadGzipFile, zstd.ZstdError, OSError) as error:
-            if isinstance(error, OSError) and error.errno:
-                raise
-            kind = {"gz": "gzip", "zst": "zstd"}[self.compression]
-            raise FileError(f"is damaged or not {kind}: {error}") from None
+def unpack(source: Path, compression: str, target: Path) -> None:
+    """Write what a compressed file holds to ``target``.
+
+    Python checks lengths and checksums, while DuckDB takes the readable part of a damaged file for all of it. Raises
+    FileError if the file is damaged.
+    """
+    try:
+        with OPENERS[compression](source, "rb") as packed, target.open("wb") as plain:
+            shutil.copyfileobj(packed, plain, 2**20)
+    except (EOFError, zlib.error, zstd.ZstdError, gzip.BadGzipFile) as error:
+        raise FileError(f"is damaged: {error}") from None
 
 
 def on_disk(path: str, say: Say, outcome: Outcome) -> list[DiskFile]:
-    """Return the files that ``path`` names: the file itself, those that match it as a pattern, or those in it as a folder.
+    """Return the files that ``path`` names: itself, those that match it as a pattern, or those in it as a folder.
 
     Raises LoadError if there are none.
     """
-    if os.path.isfile(path):
-        root, names = path, [path]
-    elif os.path.isdir(path):
-        root, names = path, list(files_below(path, outcome))
-    else:
-        root = re.split(r"[*?[]", path)[0].rpartition("/")[0]
-        names = [name for name in glob(path, recursive=True, include_hidden=True) if not os.path.isdir(name)]
-    files = []
-    for name in visible(sorted(names), root, say):
-        try:
-            name.encode()
-            found = os.stat(name)
-            if not stat.S_ISREG(found.st_mode):
-                raise FileError("is not a regular file")
-            modified_at = datetime.fromtimestamp(found.st_mtime, UTC).replace(tzinfo=None)
-            files.append(DiskFile(name, found.st_size, modified_at))
-        except UnicodeEncodeError:
-            outcome.problems.append(f"{shown(name)}: its name is not UTF-8. Rename it")
-        except (OSError, FileError) as error:
-            outcome.problems.append(f"{name} {error if isinstance(error, FileError) else f'cannot be read: {error}'}")
-    if not names:
+    root = Path(re.split(r"[*?[]", path)[0].rpartition("/")[0])
+    if Path(path).is_file():
+        root = Path(path)
+        found = [root]
+    elif Path(path).is_dir():
+        root = Path(path)
+        found = list(files_below(root, outcome))
+    else:  # not Path.glob, whose ** matches only folders until Python 3.13
+        matching = map(Path, glob(path, recursive=True, include_hidden=True))  # noqa: PTH207
+        found = [name for name in matching if not name.is_dir()]
+    if not found:
         raise LoadError(
-            f"Nothing to load at '{shown(path)}': no file with this name, no file that matches, no folder with files in it"
+            f"Nothing to load at '{shown(path)}':"
+            " no file with this name, no file that matches, no folder with files in it"
         )
-    return files
+    names = visible(sorted(map(str, found)), "" if root == Path() else str(root), say)
+    return [file for name in names if (file := described(name, outcome))]
 
 
-def files_below(folder: str, outcome: Outcome) -> Iterator[str]:
-    """Yield the files in a folder and its subfolders, also behind links."""
+def described(name: str, outcome: Outcome) -> DiskFile | None:
+    """Return a file with its size and time of change, or note what is wrong with it."""
+    try:
+        name.encode()
+        found = Path(name).stat()
+        modified_at = datetime.fromtimestamp(found.st_mtime, UTC).replace(tzinfo=None)
+        if stat.S_ISREG(found.st_mode):
+            return DiskFile(name, found.st_size, modified_at)
+        outcome.problems.append(f"{name} is not a regular file")
+    except UnicodeEncodeError:
+        outcome.problems.append(f"{shown(name)}: its name is not UTF-8. Rename it")
+    except OSError as error:
+        outcome.problems.append(f"{name} cannot be read: {error.strerror}")
+    return None
+
+
+def files_below(folder: Path, outcome: Outcome) -> Iterator[Path]:
+    """Yield the files in a folder and its subfolders, also behind links, each folder once."""
 
     def complain(error: OSError) -> None:
-        outcome.problems.append(f"{error.filename} cannot be read: {error.strerror}")
+        outcome.problems.append(f"{shown(error.filename)} cannot be read: {error.strerror}")
 
-    seen = set()
+    seen = {folder.resolve()}
     for parent, folders, names in os.walk(folder, onerror=complain, followlinks=True):
-        for name in [*folders]:
-            found = os.stat(os.path.join(parent, name))
-            if (found.st_dev, found.st_ino) in seen:
-                folders.remove(name)
-            seen.add((found.st_dev, found.st_ino))
-        yield from (os.path.join(parent, name) for name in names)
+        new = [name for name in folders if Path(parent, name).resolve() not in seen]
+        seen.update(Path(parent, name).resolve() for name in new)
+        folders[:] = new
+        yield from (Path(parent, name) for name in names)
 
 
 def visible(names: Iterable[str], root: str, say: Say) -> list[str]:
-    """Leave out the names that have a part below ``root`` that begins with `.` or `_`, and say so once a part.
+    """Leave out names with a part below ``root`` that begins with `.` or `_`, and say so once a part.
 
-    Writers give such names to what is not finished or no data: `_temporary`, `.part-0.csv.crc`, `__MACOSX`, `._events.csv`.
+    Such names mean something unfinished or no data: `_temporary`, `.part-0.csv.crc`, `__MACOSX`, `._events.csv`.
     """
     kept = []
-    left_alone = {}
+    left_alone: dict[str, None] = {}
     for name in names:
         below = name[len(root) :]
         hidden = re.search(r"(?:^|/)[._][^/]*", below)

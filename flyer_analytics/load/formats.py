@@ -7,12 +7,11 @@ A format is a function that takes a batch of files and yields queries for their 
 from collections.abc import Callable, Iterator
 
 from flyer_analytics.load.batch import Batch, Rows, is_one_of, number_of, path_list
-from flyer_analytics.load.columns import REQUIRED_KEYS, event_columns, ignored, require_columns
+from flyer_analytics.load.columns import IS_ARRAY, REQUIRED_KEYS, event_columns, ignored, require_columns
 from flyer_analytics.load.csv_records import read_csv
 from flyer_analytics.load.lines import IS_NOT_BLANK, fingerprints, read_lines
 from flyer_analytics.load.outcome import FileError
 
-ARRAY = "is a JSON array, not one JSON object per line. To convert it: jq -c '.[]'"
 NESTED_TYPES = ("STRUCT", "MAP", "UNION", "VARIANT")
 ROW_NUMBER = "file_row_number"
 PARQUET_OPTIONS = "hive_partitioning = false, filename = 'file_of_row'"
@@ -43,7 +42,7 @@ def read_json(batch: Batch) -> Iterator[Rows]:
 
     def spellings_of(file: int) -> tuple[str, ...]:
         if file in arrays:
-            raise FileError(ARRAY)
+            raise FileError(IS_ARRAY)
         if file not in keys_by_file:
             raise FileError("has no line that is a JSON object")
         require_columns([*{key.lower() for key in keys_by_file[file]}], REQUIRED_KEYS)
@@ -54,7 +53,7 @@ def read_json(batch: Batch) -> Iterator[Rows]:
         values = []
         for column in event_columns():
             found = [f"found[{number}]" for number, key in enumerate(spellings, 1) if key.lower() == column]
-            values.append(f"coalesce({', '.join([*found, 'null'])}) as \"{column}\"")
+            values.append(f'coalesce({", ".join([*found, "null"])}) as "{column}"')
         query = f"""
             select
                 file,
@@ -91,7 +90,9 @@ def read_parquet(batch: Batch) -> Iterator[Rows]:
     """Read Parquet. Values of all types but nested ones become text."""
     schemas = dict(
         batch.query(f"""
-            select {number_of("file_name")} as file, cast(list((name, duckdb_type, logical_type, num_children)) as varchar)
+            select
+                {number_of("file_name")} as file,
+                cast(list((name, duckdb_type, logical_type, num_children)) as varchar)
             from parquet_schema({batch.path_list})
             group by file
         """)
@@ -102,7 +103,8 @@ def read_parquet(batch: Batch) -> Iterator[Rows]:
         """Return names and types, and the number of a file that must be read alone."""
         schema = schemas[file]
         if schema not in described:
-            found = batch.query(f"describe from read_parquet({path_list([batch.paths[file]])}, hive_partitioning = false)")
+            source = f"read_parquet({path_list([batch.paths[file]])}, hive_partitioning = false)"
+            found = batch.query(f"describe from {source}")
             described[schema] = {name.lower(): kind for name, kind, *_ in found}
         types = described[schema]
         require_columns([*types])
@@ -122,7 +124,9 @@ def read_parquet(batch: Batch) -> Iterator[Rows]:
         names = [f'"{name}"' for name in event_columns()]
         texts = [as_text(name, types[name]) for name in event_columns()]
         blobs = [name for name in event_columns() if types[name] == "BLOB"]
-        not_utf8 = " or ".join(f'("{name}" is not null and {as_text(name, "BLOB")} is null)' for name in blobs) or "false"
+        not_utf8 = (
+            " or ".join(f'("{name}" is not null and {as_text(name, "BLOB")} is null)' for name in blobs) or "false"
+        )
         query = f"""
             select
                 file,

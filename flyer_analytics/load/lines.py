@@ -72,7 +72,11 @@ def add_unreadable_lines(batch: Batch, lines: str) -> None:
             readable.line,
             readable.reason
         from {lines}_readable as readable
-        asof left join {lines}_unreadable as unreadable
+        asof left join (
+            select file, readable_lines_before, max(unreadable_so_far) as unreadable_so_far
+            from {lines}_unreadable
+            group by file, readable_lines_before
+        ) as unreadable
             on readable.file = unreadable.file and readable.line_number > readable_lines_before
         union all
         select file, line_number, line, reason from {lines}_unreadable

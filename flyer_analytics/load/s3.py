@@ -1,24 +1,23 @@
-"""Load events from S3 into Redshift: ``python -m flyer_analytics.load s3://bucket/events/``.
+"""Load files from S3 into Redshift.
 
-SQL cannot list S3, and COPY does not say which file a row came from. So this program lists the files, leaves out those
-whose content is already loaded, writes one manifest for all new files of the same format and columns, and runs the dbt
-operation ``load_events``, which executes one COPY per manifest, all in one transaction.
+SQL cannot list S3, and COPY does not say which file a row came from. So this lists the files, leaves out those whose
+content is already loaded, writes one manifest for all new files of the same shape, and runs the dbt operation
+`load_events`, which executes one COPY per manifest, all in one transaction.
 """
 
-import argparse
-import csv
 import fnmatch
 import json
 import os
 import re
-import sys
 import tempfile
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import boto3
@@ -28,11 +27,16 @@ from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 from dbt_common.events.base_types import EventMsg
 
-FORMAT = re.compile(r"[.](?:(csv|json|jsonl|ndjson)([.]gz)?|(parquet))$", re.IGNORECASE)
+from flyer_analytics.load.columns import IS_ARRAY, NO_HEADER, event_columns, header, require_columns
+from flyer_analytics.load.files import File, unpack, usable, visible, zstd
+from flyer_analytics.load.outcome import FileError, LoadError, Outcome, Rejection, Say, counted
+
 TEXT = "varchar(65535)"
 # Types that the columns of a Parquet file may have, by DuckDB's and Redshift's names.
 PARQUET_TYPES = {
     "VARCHAR": TEXT,
+    "BLOB": TEXT,
+    "SMALLINT": "smallint",
     "INTEGER": "integer",
     "BIGINT": "bigint",
     "FLOAT": "real",
@@ -42,42 +46,141 @@ PARQUET_TYPES = {
     "TIMESTAMP": "timestamp",
     "TIMESTAMP WITH TIME ZONE": "timestamptz",
 }
+FIRST_BYTES = 2**16  # of a text file, in which its first line is looked for
+REQUESTS_AT_A_TIME = 16
 
-Columns = tuple[tuple[str, str], ...]
-
-
-class LoadError(Exception):
-    """An error to report to the user, one or more lines."""
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class File:
-    """An object in S3."""
-
+class S3File(File):
     bucket: str
     key: str
-    size: int  # bytes
     etag: str
-
-    @property
-    def url(self) -> str:
-        return f"s3://{self.bucket}/{self.key}"
 
     @property
     def fingerprint(self) -> str:
         return f"{self.etag}-{self.size}"
 
-    @property
-    def format(self) -> str | None:
-        found = FORMAT.search(self.key)
-        if not found:
-            return None
-        ending = (found[1] or found[3]).lower()
-        return ending if ending in ("csv", "parquet") else "json"
 
-    @property
-    def is_gzipped(self) -> bool:
-        return self.key.lower().endswith(".gz")
+@dataclass(frozen=True)
+class Shape:
+    """What files have in common that one COPY can load."""
+
+    format: str
+    compression: str | None
+    delimiter: str | None
+    columns: tuple[tuple[str, str], ...]
+    """Names and Redshift types of the table into which the files are copied."""
+
+
+def load(path: str, dbt: "Dbt", manifests: str | None, say: Say) -> Outcome:
+    """Load the new files at ``path``; manifests are written to the folder ``manifests``.
+
+    Files that cannot be loaded keep no others from loading. Raises LoadError if nothing can be loaded.
+    """
+    if not manifests:
+        raise LoadError(
+            "COPY reads manifests, which are written to S3: set their folder, FLYER_S3_MANIFESTS=s3://bucket/folder/"
+        )
+    split(manifests)
+    outcome = Outcome()
+    try:
+        Load(Store(), dbt, manifests, say, outcome).run(path)
+    except (BotoCoreError, ClientError) as error:
+        raise LoadError(f"S3: {error}") from error
+    return outcome
+
+
+class Load:
+    """One load."""
+
+    def __init__(self, store: "Store", dbt: "Dbt", manifests: str, say: Say, outcome: Outcome) -> None:
+        self.store = store
+        self.dbt = dbt
+        self.manifests = manifests
+        self.say = say
+        self.outcome = outcome
+
+    def run(self, path: str) -> None:
+        files = usable(self.store.files(path, self.say), path, self.say, self.outcome)
+        new = self.unknown(files)
+        self.outcome.already_loaded = len(files) - len(new)
+        shapes = self.results(self.store.shape, new)
+        try:
+            self.copy(shapes)
+        except LoadError:
+            # COPY gives up at a damaged file and does not always say at which.
+            sound = self.results(self.store.require_sound, [*shapes])
+            if len(sound) == len(shapes):
+                raise
+            self.say("COPY failed; trying again without the damaged files")
+            self.copy({file: shapes[file] for file in sound})
+
+    def unknown(self, files: Sequence[S3File]) -> list[S3File]:
+        """Return the files whose content is not loaded yet, each content once."""
+        arguments = [{"file": file.name, "fingerprint": file.fingerprint} for file in files]
+        twins = {twin["file"]: twin["twin"] for twin in self.dbt.answer("log_loaded_files", files=arguments)}
+        new: dict[str, S3File] = {}
+        for file in files:
+            twin = twins.get(file.name) or new.setdefault(file.fingerprint, file).name
+            if twin != file.name:
+                self.say(f"{file.name}: skipped, its content is already loaded as {twin}")
+        return list(new.values())
+
+    def results(self, function: Callable[[S3File], Result], files: Sequence[S3File]) -> dict[S3File, Result]:
+        """Return what ``function`` returns for each file. Files for which it raises FileError are noted as problems."""
+
+        def attempt(file: S3File) -> Result | FileError:
+            try:
+                return function(file)
+            except FileError as problem:
+                return problem
+
+        found = {}
+        with ThreadPoolExecutor(REQUESTS_AT_A_TIME) as pool:
+            for file, result in zip(files, pool.map(attempt, files), strict=True):
+                if isinstance(result, FileError):
+                    self.outcome.problems.append(f"{file.name} {result}")
+                else:
+                    found[file] = result
+        return found
+
+    def copy(self, shapes: dict[S3File, Shape]) -> None:
+        """Write a manifest for the files of each shape, and load them all."""
+        if not shapes:
+            return
+        groups: dict[Shape, list[S3File]] = defaultdict(list)
+        for file, shape in shapes.items():
+            groups[shape].append(file)
+        started = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
+        copies = []
+        for number, (shape, files) in enumerate(groups.items(), 1):
+            manifest = f"{self.manifests.rstrip('/')}/{started}-{number}.manifest"
+            entries = [{"url": file.name, "mandatory": True, "meta": {"content_length": file.size}} for file in files]
+            self.store.write(manifest, json.dumps({"entries": entries}))
+            copies.append(
+                {
+                    "manifest": manifest,
+                    "source": files[0].name if len(files) == 1 else manifest,
+                    "format": shape.format,
+                    "compression": shape.compression,
+                    "delimiter": shape.delimiter,
+                    "columns": shape.columns,
+                    "files": [{"file": file.name, "fingerprint": file.fingerprint} for file in files],
+                }
+            )
+        loaded = self.dbt.answer("load_events", copies=copies)
+        self.outcome.rows = loaded["rows"]
+        reasons: dict[str, Rejection] = {}
+        for found in loaded["rejections"]:
+            rejection = reasons.setdefault(found["reason"], Rejection(**found | {"lines": 0}, line=None))
+            reasons[found["reason"]] = replace(rejection, lines=rejection.lines + found["lines"])
+        self.outcome.rejections = [*reasons.values()]
+        self.outcome.require_usable_lines()
+        self.outcome.files = len(shapes)
+        for file in shapes:
+            self.say(f"{file.name}: {counted(loaded['rejected_by_file'].get(file.name, 0), 'rejected line')}")
 
 
 class Store:
@@ -86,42 +189,45 @@ class Store:
     def __init__(self) -> None:
         self.client = boto3.client("s3")
 
-    def files(self, path: str) -> list[File]:
-        """The files that ``path`` names: an object, a pattern, a folder with its subfolders, or a manifest's entries.
+    def files(self, path: str, say: Say) -> list[S3File]:
+        """Return the files that ``path`` names: itself, those that match it, those below it, or a manifest's entries.
 
         Raises LoadError if there are none.
         """
         bucket, key = split(path)
         if key.endswith(".manifest"):
-            found = [self.file(entry["url"]) for entry in json.loads(self.read(bucket, key))["entries"]]
-        else:
-            listed = list(self.listing(bucket, re.split(r"[*?[]", key)[0]))
-            # Patterns work as in DuckDB: * matches within a folder, ** across folders.
-            depths = range(1025) if "**" in key else (key.count("/"),)
-            found = (
-                [file for file in listed if file.key == key]
-                or [file for file in listed if fnmatch.fnmatchcase(file.key, key) and file.key.count("/") in depths]
-                or [file for file in listed if not key or file.key.startswith(key.rstrip("/") + "/")]
-            )
-        files = [file for file in found if not file.key.endswith("/")]
-        if not files:
+            return [self.file(entry["url"]) for entry in json.loads(self.read(bucket, key))["entries"]]
+        prefix = re.split(r"[*?[]", key)[0]
+        listed = [file for file in self.listing(bucket, prefix) if not file.key.endswith("/")]
+        if itself := [file for file in listed if file.key == key]:
+            return itself
+        # Patterns work as on disk: * matches within a folder, ** across folders.
+        depths = range(1025) if "**" in key else (key.count("/"),)
+        root = prefix.rpartition("/")[0]
+        found = [file for file in listed if fnmatch.fnmatchcase(file.key, key) and file.key.count("/") in depths]
+        if not found:
+            root = key.rstrip("/")
+            found = [file for file in listed if not root or file.key.startswith(f"{root}/")]
+        if not found:
             raise LoadError(
                 f"Nothing to load at {path}: no object with this key, none that matches, no folder with objects in it"
             )
-        return files
+        kept = {*visible((file.name for file in found), f"s3://{bucket}/{root}".rstrip("/"), say)}
+        return [file for file in found if file.name in kept]
 
-    def listing(self, bucket: str, prefix: str) -> Iterator[File]:
+    def listing(self, bucket: str, prefix: str) -> Iterator[S3File]:
         for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
             for entry in page.get("Contents", []):
-                yield File(bucket, entry["Key"], entry["Size"], entry["ETag"].strip('"'))
+                name = f"s3://{bucket}/{entry['Key']}"
+                yield S3File(name, entry["Size"], bucket, entry["Key"], entry["ETag"].strip('"'))
 
-    def file(self, url: str) -> File:
+    def file(self, url: str) -> S3File:
         bucket, key = split(url)
         head = self.client.head_object(Bucket=bucket, Key=key)
-        return File(bucket, key, head["ContentLength"], head["ETag"].strip('"'))
+        return S3File(url, head["ContentLength"], bucket, key, head["ETag"].strip('"'))
 
     def read(self, bucket: str, key: str, part: str = "0-") -> bytes:
-        """Part of an object in bytes, ``first-last`` or ``-length``."""
+        """Return part of an object in bytes, ``first-last`` or ``-length``."""
         body: bytes = self.client.get_object(Bucket=bucket, Key=key, Range=f"bytes={part}")["Body"].read()
         return body
 
@@ -129,65 +235,84 @@ class Store:
         bucket, key = split(url)
         self.client.put_object(Bucket=bucket, Key=key, Body=text.encode())
 
+    def shape(self, file: S3File) -> Shape:
+        """Return the shape of a file. Raises FileError if it cannot be loaded."""
+        delimiter = None
+        if file.format == "parquet":
+            found = self.parquet_columns(file)
+            require_columns([name for name, _ in found])
+        elif file.format == "json":
+            if self.first_line(file).startswith("["):
+                raise FileError(IS_ARRAY)
+            found = [(name, TEXT) for name in event_columns()]
+        else:
+            delimiter, names = header(self.first_line(file))
+            found = [(name, TEXT) for name in names]
+        # Only the columns of an event need their names.
+        columns = tuple(
+            (name if name in event_columns() else f"ignored_{number}", kind)
+            for number, (name, kind) in enumerate(found, 1)
+        )
+        return Shape(file.format or "", file.compression, delimiter, columns)
+
+    def first_line(self, file: S3File) -> str:
+        """Return the first line of a text file. Raises FileError if it has none in valid UTF-8."""
+        start = self.read(file.bucket, file.key, f"0-{FIRST_BYTES - 1}")
+        try:
+            if file.compression == "gz":
+                start = zlib.decompressobj(wbits=31).decompress(start, FIRST_BYTES)
+            elif file.compression == "zst":
+                start = zstd.ZstdDecompressor().decompress(start, FIRST_BYTES)
+            return start.decode("utf-8-sig", errors="ignore" if len(start) == FIRST_BYTES else "strict").splitlines()[0]
+        except (zlib.error, zstd.ZstdError, UnicodeDecodeError, IndexError):
+            raise FileError(NO_HEADER) from None
+
+    def parquet_columns(self, file: S3File) -> list[tuple[str, str]]:
+        """Return the columns of a Parquet file, which DuckDB reads from a copy of the file's end in a file of its size.
+
+        Raises FileError if it is no Parquet, or COPY cannot load a column.
+        """
+        length = int.from_bytes(self.read(file.bucket, file.key, "-8")[:4], "little") + 8
+        with tempfile.NamedTemporaryFile(suffix=".parquet") as local:
+            local.seek(max(file.size - length, 0))
+            local.write(self.read(file.bucket, file.key, f"-{length}"))
+            local.flush()
+            try:
+                with duckdb.connect() as connection:
+                    found = connection.execute("describe from read_parquet(?)", [local.name]).fetchall()
+            except duckdb.Error:
+                raise FileError("is not a Parquet file") from None
+        columns = []
+        for name, kind, *_ in found:
+            redshift_type = kind.lower() if kind.startswith("DECIMAL(") else PARQUET_TYPES.get(kind)
+            if not redshift_type:
+                raise FileError(f"has column {name} of type {kind}, which COPY cannot load: remove it")
+            columns.append((name.lower(), redshift_type))
+        return columns
+
+    def require_sound(self, file: S3File) -> None:
+        """Read all of a compressed or Parquet file. Raises FileError if it is damaged."""
+        if not (file.compression or file.format == "parquet"):
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            local = Path(folder, "copy.parquet")
+            self.client.download_file(file.bucket, file.key, str(local))
+            if file.compression:
+                unpack(local, file.compression, Path(os.devnull))
+                return
+            try:
+                with duckdb.connect() as connection:
+                    connection.execute("select bit_xor(hash(columns(*))) from read_parquet(?)", [str(local)]).fetchall()
+            except duckdb.Error as error:
+                raise FileError(f"is damaged: {str(error).splitlines()[0]}") from None
+
 
 def split(url: str) -> tuple[str, str]:
-    """The bucket and the key of ``s3://bucket/key``."""
+    """Return the bucket and the key of ``s3://bucket/key``."""
     parts = urlsplit(url, allow_fragments=False)
     if parts.scheme != "s3" or not parts.netloc:
         raise LoadError(f"{url} is not in S3: Redshift loads from s3://bucket/folder/")
     return parts.netloc, url.removeprefix(f"s3://{parts.netloc}").removeprefix("/")
-
-
-def columns_of(store: Store, file: File, event_columns: list[str]) -> Columns:
-    """Names and Redshift types of the columns of the table into which the file is copied.
-
-    Raises LoadError if the file lacks a column of an event.
-    """
-    if not file.size:
-        raise LoadError(f"{file.url} is empty")
-    if file.format == "json":
-        return tuple((name, TEXT) for name in event_columns)
-    found = parquet_columns(store, file) if file.format == "parquet" else header_columns(store, file)
-    names = [name for name, _ in found]
-    has = ", ".join(names)[:200]
-    if missing := [name for name in event_columns if name not in names]:
-        raise LoadError(f"{file.url} has no column {', '.join(missing)}; its columns are: {has}")
-    if any(names.count(name) > 1 for name in event_columns):
-        raise LoadError(f"{file.url} has duplicate column names; its columns are: {has}")
-    # Only the columns of an event need their names.
-    return tuple(
-        (name if name in event_columns else f"ignored_{number}", kind) for number, (name, kind) in enumerate(found, 1)
-    )
-
-
-def header_columns(store: Store, file: File) -> list[tuple[str, str]]:
-    """The columns in the first line of a CSV file."""
-    start = store.read(file.bucket, file.key, f"0-{2**16 - 1}")
-    try:
-        if file.is_gzipped:
-            start = zlib.decompressobj(wbits=31).decompress(start, 2**16)
-        line = start.decode("utf-8-sig", errors="ignore" if len(start) == 2**16 else "strict").splitlines()[0]
-    except (zlib.error, UnicodeDecodeError, IndexError):
-        raise LoadError(f"{file.url} has no header line in valid UTF-8") from None
-    return [(name.strip().lower(), TEXT) for name in next(csv.reader([line]))]
-
-
-def parquet_columns(store: Store, file: File) -> list[tuple[str, str]]:
-    """The columns of a Parquet file, which DuckDB reads from a copy of the file's end in a local file of its size."""
-    length = int.from_bytes(store.read(file.bucket, file.key, "-8")[:4], "little") + 8
-    with tempfile.NamedTemporaryFile(suffix=".parquet") as local:
-        local.seek(max(file.size - length, 0))
-        local.write(store.read(file.bucket, file.key, f"-{length}"))
-        local.flush()
-        try:
-            with duckdb.connect() as connection:
-                found = connection.execute("describe from read_parquet(?)", [local.name]).fetchall()
-        except duckdb.Error:
-            raise LoadError(f"{file.url} is not a Parquet file") from None
-    for name, kind, *_ in found:
-        if kind not in PARQUET_TYPES:
-            raise LoadError(f"{file.url} has column {name} of type {kind}, which COPY cannot load: remove it")
-    return [(name.lower(), PARQUET_TYPES[kind]) for name, kind, *_ in found]
 
 
 class Dbt:
@@ -201,8 +326,6 @@ class Dbt:
         if not isinstance(parsed.result, Manifest):
             raise LoadError("\n".join(self.errors) or str(parsed.exception))
         self.runner = dbtRunner(manifest=parsed.result, callbacks=[self._hear])
-        columns = parsed.result.sources["source.flyer_analytics.raw.flyer_events"].columns
-        self.event_columns = [name for name in columns if not name.startswith("_")]
 
     def operation(self, operation: str, /, **arguments: Any) -> list[str]:
         """Run an operation and return the messages that it logged. Raises LoadError with its error message."""
@@ -214,102 +337,12 @@ class Dbt:
             raise LoadError("\n".join(self.errors) or str(result.exception))
         return self.said
 
+    def answer(self, operation: str, /, **arguments: Any) -> Any:
+        """Run an operation and return the JSON that it logged last."""
+        return json.loads(self.operation(operation, **arguments)[-1])
+
     def _hear(self, event: EventMsg) -> None:
         if event.info.name == "JinjaLogInfo":
             self.said.append(event.info.msg)  # type: ignore[attr-defined]
         elif event.info.level == "error":
             self.errors.append(event.info.msg)  # type: ignore[attr-defined]
-
-
-def new_files(files: list[File], dbt: Dbt, say: Callable[[str], None]) -> list[File]:
-    """The files whose content is not loaded yet, each content once."""
-    arguments = [{"file": file.url, "fingerprint": file.fingerprint} for file in files]
-    twins = {twin["file"]: twin["twin"] for twin in json.loads(dbt.operation("log_loaded_files", files=arguments)[-1])}
-    new: dict[str, File] = {}
-    for file in files:
-        twin = twins.get(file.url) or new.setdefault(file.fingerprint, file).url
-        if twin != file.url:
-            say(f"{file.url}: skipped, its content is already loaded as {twin}")
-    return list(new.values())
-
-
-def copies_of(
-    store: Store, files: Iterable[File], event_columns: list[str], manifests: str
-) -> tuple[list[dict[str, Any]], list[str]]:
-    """Write a manifest for the files of each format and set of columns.
-
-    Returns the COPYs to run, and what is wrong with each file that cannot be loaded.
-    """
-    groups: dict[tuple[str | None, bool, Columns], list[File]] = defaultdict(list)
-    problems = []
-    for file in files:
-        try:
-            groups[file.format, file.is_gzipped, columns_of(store, file, event_columns)].append(file)
-        except LoadError as problem:
-            problems.append(str(problem))
-    copies = []
-    started = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
-    for number, ((kind, is_gzipped, columns), group) in enumerate(groups.items(), 1):
-        manifest = f"{manifests.rstrip('/')}/{started}-{number}.manifest"
-        entries = [{"url": file.url, "mandatory": True, "meta": {"content_length": file.size}} for file in group]
-        store.write(manifest, json.dumps({"entries": entries}))
-        copies.append(
-            {
-                "manifest": manifest,
-                "source": group[0].url if len(group) == 1 else manifest,
-                "format": kind,
-                "is_gzipped": is_gzipped,
-                "columns": columns,
-                "files": [{"file": file.url, "fingerprint": file.fingerprint} for file in group],
-            }
-        )
-    return copies, problems
-
-
-def load(path: str, dbt: Dbt, manifests: str | None, say: Callable[[str], None] = print) -> None:
-    """Load the new files at ``path``. If some files cannot be loaded, raises LoadError after loading the others."""
-    if not manifests:
-        raise LoadError(
-            "COPY reads manifests, which are written to S3: set their folder, FLYER_S3_MANIFESTS=s3://bucket/folder/"
-        )
-    split(manifests)
-    store = Store()
-    listed = store.files(path)
-    files = [file for file in listed if file.format]
-    for file in listed:
-        if not file.format:
-            say(f"{file.url}: skipped, unknown file extension")
-    if not files:
-        raise LoadError(
-            f"Nothing to load at {path}: file names must end in .csv, .json, .jsonl, .ndjson (each optionally followed"
-            " by .gz) or .parquet"
-        )
-    new = new_files(files, dbt, say)
-    copies, problems = copies_of(store, new, dbt.event_columns, manifests)
-    if copies:
-        for message in dbt.operation("load_events", path=path, copies=copies):
-            say(message)
-    if len(new) < len(files):
-        say(f"{len(files) - len(new)} of {len(files)} files were already loaded")
-    if problems:
-        raise LoadError("Could not load:\n    " + "\n    ".join(problems))
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m flyer_analytics.load", description=(__doc__ or "").split(":")[0])
-    parser.add_argument("path", help="s3://bucket/...: an object, a folder, a pattern or a manifest (.manifest)")
-    parser.add_argument("--target", default=os.environ.get("DBT_TARGET", "redshift"), help="default: DBT_TARGET")
-    arguments = parser.parse_args()
-    try:
-        load(arguments.path, Dbt(arguments.target), os.environ.get("FLYER_S3_MANIFESTS"))
-    except LoadError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except (BotoCoreError, ClientError) as error:
-        print(f"S3: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

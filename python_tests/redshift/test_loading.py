@@ -14,7 +14,9 @@ import duckdb
 import pytest
 from moto import mock_aws
 
-from flyer_analytics.load import Dbt, LoadError, load
+from flyer_analytics.load.files import zstd
+from flyer_analytics.load.outcome import LoadError, Outcome
+from flyer_analytics.load.s3 import Dbt, load
 from tools.redshift_standin.copying import copy_locally
 from tools.redshift_standin.standin import Standin
 
@@ -56,10 +58,10 @@ class Warehouse:
     def put(self, key: str, body: str | bytes, bucket: str = "flyers") -> None:
         self.s3.put_object(Bucket=bucket, Key=key, Body=body)
 
-    def load(self, path: str = "s3://flyers/") -> list[str]:
+    def load(self, path: str = "s3://flyers/") -> tuple[Outcome, list[str]]:
+        """Load ``path``. Return what came of it, and what was said."""
         said: list[str] = []
-        load(path, self.dbt, MANIFESTS, said.append)
-        return said
+        return load(path, self.dbt, MANIFESTS, said.append), said
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with closing(self.standin.connect(DATABASE)) as connection, connection.cursor() as cursor:
@@ -87,12 +89,13 @@ class Warehouse:
         return copy_locally(sql, buckets, self.standin._server.folder)
 
     def _good_lines(self, copy: int, url: str, body: bytes, columns: list[str]) -> bytes:
-        lines = (gzip.decompress(body) if url.endswith(".gz") else body).decode().splitlines()
+        lines = self._decompressed(url, body).decode().splitlines()
+        delimiter = ";" if ";" in lines[0] else ","
         good = []
         for number, line in enumerate(lines, 1):
             problem = None
             if ".csv" in url:
-                fields = len(next(csv.reader([line])))
+                fields = len(next(csv.reader([line], delimiter=delimiter)))
                 problem = (
                     "Extra column(s) found"
                     if fields > len(columns)
@@ -109,7 +112,10 @@ class Warehouse:
             else:
                 good.append(line)
         text = ("\n".join(good) + "\n").encode()
-        return gzip.compress(text) if url.endswith(".gz") else text
+        return gzip.compress(text) if url.endswith(".gz") else zstd.compress(text) if url.endswith(".zst") else text
+
+    def _decompressed(self, url: str, body: bytes) -> bytes:
+        return gzip.decompress(body) if url.endswith(".gz") else zstd.decompress(body) if url.endswith(".zst") else body
 
     def _write(self, bucket: str, key: str, body: bytes) -> None:
         file = self.folder / bucket / key
@@ -165,20 +171,19 @@ def test_new_files_are_loaded_once(warehouse: Warehouse) -> None:
     )
     zipped = gzip.compress((HEADER + ROW.format(2)).encode())
     warehouse.put("in/b.csv.gz", zipped)
-    warehouse.put("in/deep/c.jsonl", json.dumps({"user_id": "u3", "timestamp": "t", "event": "e", "extra": 1}) + "\n")
+    warehouse.put("in/deep/c.jsonl", json.dumps({"User_ID": "u3", "timestamp": "t", "event": "e", "extra": 1}) + "\n")
+    warehouse.put("in/e.csv.zst", zstd.compress((HEADER + ROW.format(5)).replace(",", ";").encode()))
     warehouse.put("in/readme.txt", "no events")
     with duckdb.connect() as connection:
-        connection.sql(
-            """
-            select timestamp '2018-10-01 10:00:00' as "timestamp", 'u4' as user_id, 'e' as event, 7.0 as flyer_id,
-                2268::bigint as merchant_id
-        """.replace("7.0 as", "7.0::double as")
-        ).write_parquet(str(warehouse.folder / "d.parquet"))
+        connection.sql("""
+            select timestamp '2018-10-01 10:00:00' as "timestamp", 'u4'::blob as user_id, 'e' as event,
+                7.5::double as flyer_id, 2268::decimal(38, 2) as merchant_id
+        """).write_parquet(str(warehouse.folder / "d.parquet"))
     warehouse.put("in/d.parquet", (warehouse.folder / "d.parquet").read_bytes())
 
-    said = warehouse.load("s3://flyers/in/")
+    outcome, said = warehouse.load("s3://flyers/in/")
     assert said[0] == "s3://flyers/in/readme.txt: skipped, unknown file extension"
-    assert said[-1] == "Loaded 4 rows from 4 files"
+    assert str(outcome) == "Loaded 5 rows from 5 files"
 
     events = warehouse.query(
         'select "timestamp", user_id, event, flyer_id, merchant_id, _source_file, _source_row'
@@ -188,20 +193,22 @@ def test_new_files_are_loaded_once(warehouse: Warehouse) -> None:
         ("2018-10-01T10:00:00Z", "u1", "flyer_open", "F,1", "", "s3://flyers/in/a.csv", None),
         ("2018-10-01T10:00:00-04:00", "u2", "flyer_open", "F1", "M1", "s3://flyers/in/b.csv.gz", None),
         ("t", "u3", "e", None, None, "s3://flyers/in/deep/c.jsonl", None),
-        ("2018-10-01 10:00:00", "u4", "e", "7", "2268", "s3://flyers/in/d.parquet", None),
+        ("2018-10-01 10:00:00", "u4", "e", "7.5", "2268.00", "s3://flyers/in/d.parquet", None),
+        ("2018-10-01T10:00:00-04:00", "u5", "flyer_open", "F1", "M1", "s3://flyers/in/e.csv.zst", None),
     ]
 
     warehouse.put("in/copy.csv.gz", zipped)
     warehouse.put("in/new.csv", HEADER + ROW.format(5) + ROW.format(6))
-    said = warehouse.load("s3://flyers/in/")
+    outcome, said = warehouse.load("s3://flyers/in/")
     assert "s3://flyers/in/copy.csv.gz: skipped, its content is already loaded as s3://flyers/in/b.csv.gz" in said
-    assert said[-2:] == ["Loaded 2 rows from 1 files", "5 of 6 files were already loaded"]
-    assert warehouse.query('select count(*), count(distinct _loaded_at) from "raw".flyer_events') == [(6, 2)]
+    assert str(outcome) == "Loaded 2 rows from 1 file, 6 files already loaded"
+    assert warehouse.query('select count(*), count(distinct _loaded_at) from "raw".flyer_events') == [(7, 2)]
     assert warehouse.query('select count(*) from "raw".loaded_files where rows_loaded = 2 and lines_rejected = 0') == [
         (1,)
     ]
-    assert warehouse.load("s3://flyers/in/")[-1] == "6 of 6 files were already loaded"
-    assert len(warehouse.copies()) == 5
+    outcome, _ = warehouse.load("s3://flyers/in/")
+    assert str(outcome) == "Loaded 0 rows from 0 files, 7 files already loaded"
+    assert len(warehouse.copies()) == 6
 
 
 def test_files_of_the_same_columns_are_one_copy(warehouse: Warehouse) -> None:
@@ -221,7 +228,15 @@ def test_files_of_the_same_columns_are_one_copy(warehouse: Warehouse) -> None:
 def test_lines_that_cannot_be_parsed_are_kept(warehouse: Warehouse) -> None:
     warehouse.put("bad.csv", HEADER + ROW.format(1) + "only,two\n" + ROW.format(2) + "a,b,c,d,e,f\n")
     warehouse.put("worse.csv", HEADER + "short\n")
-    assert warehouse.load()[-1].endswith("; 3 lines could not be parsed, see raw.rejected_lines")
+    outcome, said = warehouse.load()
+    assert str(outcome) == "Loaded 2 rows from 2 files, 3 lines rejected"
+    assert outcome.status == 0
+    assert "s3://flyers/bad.csv: 2 rejected lines" in said
+    assert outcome.warnings() == [
+        "Warning: 3 of 5 lines rejected, see raw.rejected_lines:\n"
+        "    2 lines Delimiter not found, such as line 3 of s3://flyers/bad.csv\n"
+        "    1 line Extra column(s) found, such as line 5 of s3://flyers/bad.csv"
+    ]
     rejected = 'select file, line_number, line, reason, _loaded_at = (select max(_loaded_at) from "raw".flyer_events)'
     assert warehouse.query(f'{rejected} from "raw".rejected_lines order by file, line_number') == [
         ("s3://flyers/bad.csv", 3, None, "Delimiter not found", True),
@@ -234,25 +249,77 @@ def test_lines_that_cannot_be_parsed_are_kept(warehouse: Warehouse) -> None:
     ]
 
 
+def test_a_load_without_a_line_that_can_be_parsed_is_an_error(warehouse: Warehouse) -> None:
+    warehouse.put("bad.csv", HEADER + "only,two\n")
+    with pytest.raises(LoadError, match="No line can be read, so nothing was loaded:\n    1 line Delimiter not found"):
+        warehouse.load()
+    for table in ("flyer_events", "rejected_lines", "loaded_files"):
+        assert warehouse.query(f'select count(*) from "raw".{table}') == [(0,)]
+
+
 def test_files_that_cannot_be_loaded_are_reported_after_the_others_are_loaded(warehouse: Warehouse) -> None:
+    with duckdb.connect() as connection:
+        connection.sql(
+            f"select {{'a': 1}} as x, {', '.join(f'1 as {name}' for name in HEADER.strip().split(','))}"
+        ).write_parquet(str(warehouse.folder / "nested.parquet"))
     warehouse.put("good.csv", HEADER + ROW.format(1))
-    warehouse.put("empty.csv", "")
+    warehouse.put("_temporary/part.csv", HEADER + ROW.format(2))
+    warehouse.put("array.json", '[\n{"user_id": "u"}\n]')
+    warehouse.put("empty.csv.gz", "")
+    warehouse.put("nested.parquet", (warehouse.folder / "nested.parquet").read_bytes())
     warehouse.put("short.csv", "timestamp,user_id\n")
     warehouse.put("twice.csv", HEADER.strip() + ",event\n")
     warehouse.put("no.csv.gz", "not gzip")
     warehouse.put("no.parquet", "not parquet, but long enough to have an end")
-    with pytest.raises(LoadError) as error:
-        warehouse.load()
-    assert str(error.value).splitlines() == [
-        "Could not load:",
-        "    s3://flyers/empty.csv is empty",
-        "    s3://flyers/no.csv.gz has no header line in valid UTF-8",
-        "    s3://flyers/no.parquet is not a Parquet file",
-        "    s3://flyers/short.csv has no column event, flyer_id, merchant_id; its columns are: timestamp, user_id",
-        "    s3://flyers/twice.csv has duplicate column names; its columns are: timestamp, user_id, event,"
+    outcome, said = warehouse.load()
+    assert said[:2] == [
+        "s3://flyers/_temporary: left alone, since its name begins with . or _",
+        "s3://flyers/empty.csv.gz is empty",
+    ]
+    assert outcome.problems == [
+        "s3://flyers/array.json is a JSON array, not one JSON object per line. To convert it: jq -c '.[]'",
+        "s3://flyers/nested.parquet has column x of type STRUCT(a INTEGER), which COPY cannot load: remove it",
+        "s3://flyers/no.csv.gz has no header line in valid UTF-8. To convert UTF-16: iconv -f UTF-16 -t UTF-8",
+        "s3://flyers/no.parquet is not a Parquet file",
+        "s3://flyers/short.csv has no column event, flyer_id, merchant_id; its columns are: timestamp, user_id",
+        "s3://flyers/twice.csv has duplicate column names; its columns are: timestamp, user_id, event,"
         " flyer_id, merchant_id, event",
     ]
+    assert str(outcome) == "Loaded 1 row from 1 file, 6 files not loaded"
+    assert outcome.status == 3
     assert warehouse.query('select count(*) from "raw".flyer_events') == [(1,)]
+
+
+def test_damaged_files_keep_no_others_from_loading(warehouse: Warehouse) -> None:
+    zipped = gzip.compress((HEADER + "".join(ROW.format(number) for number in range(10_000))).encode())
+    with duckdb.connect() as connection:
+        rows = ", ".join(f"hash(i)::varchar as {name}" for name in HEADER.strip().split(","))
+        connection.sql(f"select {rows} from range(10000) as numbers (i)").write_parquet(
+            str(warehouse.folder / "d.parquet")
+        )
+    parquet = bytearray((warehouse.folder / "d.parquet").read_bytes())
+    parquet[1000:50_000] = bytes(49_000)
+    warehouse.put("bad.parquet", bytes(parquet))
+    warehouse.put("cut.csv.gz", zipped[:-20])
+    warehouse.put("good.csv", HEADER + ROW.format(1))
+    copy = warehouse._copy
+    # Redshift's message names no file.
+    warehouse.standin.emulate(
+        "copy", lambda sql: copy(sql) if ".csv.gz" not in _sources(warehouse, sql) else "select 1 / 0"
+    )
+    outcome, said = warehouse.load()
+    assert "COPY failed; trying again without the damaged files" in said
+    assert [problem.split(":")[1] for problem in outcome.problems] == [
+        "//flyers/bad.parquet is damaged",
+        "//flyers/cut.csv.gz is damaged",
+    ]
+    assert warehouse.query('select count(*) from "raw".flyer_events') == [(1,)]
+
+
+def _sources(warehouse: Warehouse, copy: str) -> str:
+    """Return the names in the manifest of a COPY."""
+    bucket, key = re.findall(r"from 's3://(\w+)/([^']*)'", copy)[0]
+    return str(warehouse.s3.get_object(Bucket=bucket, Key=key)["Body"].read())
 
 
 @pytest.mark.parametrize(
@@ -260,7 +327,7 @@ def test_files_that_cannot_be_loaded_are_reported_after_the_others_are_loaded(wa
     [
         ("events/*.csv", "events/[*].csv is not in S3"),
         ("s3://flyers/none/", "Nothing to load at s3://flyers/none/: no object with this key"),
-        ("s3://flyers/readme.txt", "Nothing to load at s3://flyers/readme.txt: file names must end in .csv"),
+        ("s3://flyers/readme.txt", "Nothing to load at 's3://flyers/readme.txt': file names must end in .csv"),
     ],
 )
 def test_a_path_without_files_is_an_error(warehouse: Warehouse, path: str, message: str) -> None:
@@ -288,7 +355,9 @@ def test_a_file_that_another_load_has_just_loaded_stops_the_load(warehouse: Ware
         for (fingerprint,) in warehouse.query('select fingerprint from "raw".loaded_files')
     ]
     with pytest.raises(LoadError, match=r"has loaded s3://flyers/a[.]csv in the meantime; this load has loaded"):
-        warehouse.dbt.operation("load_events", path="s3://flyers/", copies=copies)
+        warehouse.dbt.operation("load_events", copies=copies)
+    with pytest.raises(LoadError, match=r"Load with: python -m flyer_analytics[.]load s3://flyers/"):
+        warehouse.dbt.operation("load_events", path="s3://flyers/")
 
 
 # Stands for the materialized view that create_stream creates.

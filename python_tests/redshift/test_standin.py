@@ -161,7 +161,9 @@ def test_copy_reads_a_folder_instead_of_a_bucket(standin: Standin, session: Sess
     columns = ", ".join(f"{name} {type_}" for name, type_ in names)
     session.run("create schema s")
     session.run(f"create table s.t ({columns})")
-    options = {"csv": "csv ignoreheader 1", "json": "json 'auto'", "parquet": "format as parquet"}[kind.split(".")[0]]
+    options = {"csv": "csv ignoreheader 1", "json": "json 'auto ignorecase'", "parquet": "format as parquet"}[
+        kind.split(".")[0]
+    ]
     options += " gzip" if kind.endswith(".gz") else ""
     copy = f'copy "standin"."s".t (text, number) from \'s3://bucket/in/ev\' iam_role default {options};'
     session.run("begin")

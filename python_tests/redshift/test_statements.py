@@ -61,18 +61,18 @@ COLUMNS = "'columns': [['timestamp', 'varchar(65535)'], ['ignored_2', 'varchar(6
     ("copy", "statement"),
     [
         (
-            "{'format': 'csv', 'is_gzipped': true, ",
+            "{'format': 'csv', 'compression': 'gz', 'delimiter': ';', ",
             """copy load_copy ("timestamp", "ignored_2") from 's3://b/1.manifest' iam_role default
-            format as csv ignoreheader 1 ignoreblanklines emptyasnull gzip manifest maxerror 100000 compupdate off
-            statupdate off""",
+            format as csv delimiter ';' ignoreheader 1 ignoreblanklines emptyasnull gzip manifest maxerror 100000
+            compupdate off statupdate off""",
         ),
         (
-            "{'format': 'json', 'is_gzipped': false, ",
+            "{'format': 'json', 'compression': 'zst', ",
             """copy load_copy ("timestamp", "ignored_2") from 's3://b/1.manifest' iam_role default
-            format as json 'auto' manifest maxerror 100000 compupdate off statupdate off""",
+            format as json 'auto ignorecase' zstd manifest maxerror 100000 compupdate off statupdate off""",
         ),
         (
-            "{'format': 'parquet', 'is_gzipped': false, ",
+            "{'format': 'parquet', ",
             "copy load_copy from 's3://b/1.manifest' iam_role default format as parquet manifest statupdate off",
         ),
     ],

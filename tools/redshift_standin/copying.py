@@ -7,6 +7,7 @@ import csv
 import gzip
 import io
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,13 @@ import duckdb
 from tools.redshift_standin.edits import RefusedError, closing, split_at_commas
 from tools.redshift_standin.tokens import Kind, Token, quoted, text_of, tokens, without_blanks
 
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
 Row = tuple[str | None, ...]
+Opener = Callable[..., Any]
 
 
 def copy_locally(sql: str, buckets: Mapping[str, Path], scratch: Path) -> str:
@@ -76,29 +83,31 @@ def local_files(location: str, buckets: Mapping[str, Path], *, is_manifest: bool
 
 def reader_for(options: list[Token]) -> Callable[[Path, list[str]], Iterable[Row]]:
     words = [token.word for token in options]
-    is_gzip = "gzip" in words
+    opener: Opener = gzip.open if "gzip" in words else zstd.open if "zstd" in words else open
     if "parquet" in words:
         return read_parquet
     if "json" in words:
-        return lambda file, columns: read_json(file, columns, is_gzip)
+        ignores_case = any(token.text == "'auto ignorecase'" for token in options)
+        return lambda file, columns: read_json(file, columns, opener, ignores_case)
     if "csv" in words:
         place = words.index("ignoreheader") if "ignoreheader" in words else None
         following = words[place + 1 : place + 3] if place is not None else ["0"]
         skipped = int(next(word for word in following if word.isdigit()))
-        return lambda file, columns: read_csv(file, columns, is_gzip, skipped)
+        delimiter = literal(options[words.index("delimiter") + 1]) if "delimiter" in words else ","
+        return lambda file, columns: read_csv(file, columns, opener, skipped, delimiter)
     raise RefusedError("the stand-in copies csv, json 'auto' and parquet only")
 
 
 @contextmanager
-def opened(file: Path, is_gzip: bool) -> Iterator[IO[str]]:
-    with gzip.open(file) if is_gzip else file.open("rb") as data:
+def opened(file: Path, opener: Opener) -> Iterator[IO[str]]:
+    with opener(file, "rb") as data:
         yield io.TextIOWrapper(data, encoding="utf-8", newline="")
 
 
-def read_csv(file: Path, columns: list[str], is_gzip: bool, skipped: int) -> Iterator[Row]:
+def read_csv(file: Path, columns: list[str], opener: Opener, skipped: int, delimiter: str) -> Iterator[Row]:
     """Yield rows. An empty field without quotes is an empty text, as without EMPTYASNULL."""
-    with opened(file, is_gzip) as text:
-        for number, fields in enumerate(csv.reader(text)):
+    with opened(file, opener) as text:
+        for number, fields in enumerate(csv.reader(text, delimiter=delimiter)):
             if number >= skipped and fields:
                 if columns and len(fields) != len(columns):
                     raise RefusedError(
@@ -107,13 +116,13 @@ def read_csv(file: Path, columns: list[str], is_gzip: bool, skipped: int) -> Ite
                 yield tuple(fields)
 
 
-def read_json(file: Path, columns: list[str], is_gzip: bool) -> Iterator[Row]:
+def read_json(file: Path, columns: list[str], opener: Opener, ignores_case: bool) -> Iterator[Row]:
     if not columns:
         raise RefusedError("the stand-in copies json with a list of columns only")
-    with opened(file, is_gzip) as text:
+    with opened(file, opener) as text:
         for line in text:
             if line.strip():
-                row = {name.lower(): value for name, value in json.loads(line).items()}
+                row = {name.lower() if ignores_case else name: value for name, value in json.loads(line).items()}
                 yield tuple(as_text(row.get(column)) for column in columns)
 
 
@@ -130,6 +139,8 @@ def read_parquet(file: Path, columns: list[str]) -> Iterator[Row]:
 def as_text(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
+    if isinstance(value, bytes):
+        return value.decode()
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, (dict, list)):

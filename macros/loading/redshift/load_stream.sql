@@ -90,7 +90,7 @@
 {%- endmacro -%}
 
 {%- macro insert_loaded_partitions_sql(loaded_at) -%}
-    insert into {{ adapter.quote('raw') }}.loaded_files
+    insert into {{ adapter.quote('raw') }}.loaded_files (file, fingerprint, rows_loaded, lines_rejected, _loaded_at)
     select _source_file, max(fingerprint), count(*) - count(reason), count(reason), cast('{{ loaded_at }}' as timestamp)
     from load_messages
     group by _source_file

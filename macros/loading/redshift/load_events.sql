@@ -1,12 +1,12 @@
 {#
     COPY reads everything under a prefix or in a manifest, and does not say which file a row came from. So
-    flyer_analytics/load.py lists S3, leaves out the files that are loaded, and writes one manifest for all files of the
-    same format and columns.
+    flyer_analytics/load/s3.py lists S3, leaves out the files that are loaded, and writes one manifest for all files of the
+    same shape.
 #}
-{%- macro load_from_s3(path, copies) -%}
-    {%- if copies is none -%}
+{%- macro load_events(path=none, copies=none) -%}
+    {%- if copies is none or target.type != 'redshift' -%}
         {{ exceptions.raise_compiler_error(
-            "On Redshift, load with python -m flyer_analytics.load " ~ path ~ ": it lists S3, which SQL cannot do"
+            "load_events is called by another program. Load with: python -m flyer_analytics.load " ~ (path or 'PATH')
         ) }}
     {%- endif -%}
     {%- do create_raw_tables() -%}
@@ -16,7 +16,7 @@
             "Another load has loaded " ~ file.file ~ " in the meantime; this load has loaded nothing. Run it again."
         ) }}
     {%- endfor -%}
-    {%- set total = namespace(rows=0, rejected=0) -%}
+    {%- set total = namespace(rows=0) -%}
 
     {%- for copy in copies -%}
         {%- do run_query('drop table if exists load_copy') -%}
@@ -26,23 +26,25 @@
         {%- set rows = run_query('select count(*) from load_copy').columns[0].values() | first | int -%}
         {%- do run_query(insert_copied_sql(copy, loaded_at)) -%}
         {%- do run_query(insert_rejected_sql(copy_id, loaded_at)) -%}
-        {%- set rejected = {} -%}
-        {%- for row in run_query(count_rejected_sql(loaded_at)).rows -%}
-            {%- do rejected.update({row[0]: row[1] | int}) -%}
-        {%- endfor -%}
-        {%- do run_query(insert_loaded_files_sql(copy, rows, rejected, loaded_at)) -%}
-        {%- for file in copy.files -%}
-            {%- do log(file.file ~ ": " ~ rejected.get(file.file, 0) ~ " rejected lines", info=true) -%}
-            {%- set total.rejected = total.rejected + rejected.get(file.file, 0) -%}
-        {%- endfor -%}
+        {%- do copy.update({'rows': rows}) -%}
         {%- set total.rows = total.rows + rows -%}
     {%- endfor -%}
-    {%- do run_query('commit') -%}
 
+    {%- set rejections = [] -%}
+    {%- set rejected_by_file = {} -%}
+    {%- for row in run_query(rejections_sql(loaded_at)).rows -%}
+        {%- do rejections.append(
+            {'file': row[0], 'reason': row[1], 'lines': row[2] | int, 'line_number': row[3] | int}
+        ) -%}
+        {%- do rejected_by_file.update({row[0]: rejected_by_file.get(row[0], 0) + row[2] | int}) -%}
+    {%- endfor -%}
+    {%- for copy in copies -%}
+        {%- do run_query(insert_loaded_files_sql(copy, rejected_by_file, loaded_at)) -%}
+    {%- endfor -%}
+    {#- the program reports a load without a usable line as an error, so nothing may be left of it -#}
+    {%- do run_query('rollback' if rejections and not total.rows else 'commit') -%}
     {%- do log(
-        "Loaded " ~ total.rows ~ " rows from " ~ copies | sum(attribute='files', start=[]) | length ~ " files"
-        ~ ("; " ~ total.rejected ~ " lines could not be parsed, see raw.rejected_lines" if total.rejected else ""),
-        info=true
+        tojson({'rows': total.rows, 'rejections': rejections, 'rejected_by_file': rejected_by_file}), info=true
     ) -%}
 {%- endmacro -%}
 
@@ -61,29 +63,24 @@
     from {{ sql_text(copy.manifest) }}
     iam_role {{ iam_role() }}
     {%- if copy.format == 'csv' %}
-    format as csv ignoreheader 1 ignoreblanklines emptyasnull
+    format as csv delimiter {{ sql_text(copy.delimiter) }} ignoreheader 1 ignoreblanklines emptyasnull
     {%- elif copy.format == 'json' %}
-    format as json 'auto'
+    format as json 'auto ignorecase'
     {%- else %}
     format as parquet
     {%- endif %}
-    {{ 'gzip' if copy.is_gzipped }}
+    {{ {'gz': 'gzip', 'zst': 'zstd'}.get(copy.compression, '') }}
     manifest
     {{ 'maxerror 100000 compupdate off' if copy.format != 'parquet' }}
     statupdate off
 {%- endmacro -%}
 
-{# COPY does not tell a row's number in its file. The floating-point id 2268.0 of a data frame is the id 2268. #}
+{# COPY does not tell a row's number in its file. #}
 {%- macro insert_copied_sql(copy, loaded_at) -%}
-    {%- set types = dict(copy.columns) -%}
     insert into {{ adapter.quote('raw') }}.flyer_events
     select
         {%- for column in event_columns() %}
-        {% if types[column] in ['real', 'double precision'] -%}
-        regexp_replace(cast({{ adapter.quote(column) }} as varchar(100)), '[.]0$', ''),
-        {%- else -%}
         cast({{ adapter.quote(column) }} as varchar(65535)),
-        {%- endif %}
         {%- endfor %}
         {{ sql_text(copy.source) }}, cast(null as bigint), cast('{{ loaded_at }}' as timestamp)
     from load_copy
@@ -97,19 +94,21 @@
     where query_id = {{ copy_id }}
 {%- endmacro -%}
 
-{%- macro count_rejected_sql(loaded_at) -%}
-    select file, count(*) from {{ adapter.quote('raw') }}.rejected_lines
+{%- macro rejections_sql(loaded_at) -%}
+    select file, reason, count(*), min(line_number) from {{ adapter.quote('raw') }}.rejected_lines
     where _loaded_at = cast('{{ loaded_at }}' as timestamp)
-    group by file
+    group by file, reason
+    order by count(*) desc, file, reason
 {%- endmacro -%}
 
 {# If a COPY reads several files, the number of rows of each is not known. #}
-{%- macro insert_loaded_files_sql(copy, rows, rejected, loaded_at) -%}
-    insert into {{ adapter.quote('raw') }}.loaded_files values
+{%- macro insert_loaded_files_sql(copy, rejected_by_file, loaded_at) -%}
+    insert into {{ adapter.quote('raw') }}.loaded_files (file, fingerprint, rows_loaded, lines_rejected, _loaded_at) values
     {%- for file in copy.files %}
         (
             {{ sql_text(file.file) }}, {{ sql_text(file.fingerprint) }},
-            {{ rows if copy.files | length == 1 else 'null' }}, {{ rejected.get(file.file, 0) }}, '{{ loaded_at }}'
+            {{ copy.rows if copy.files | length == 1 else 'null' }}, {{ rejected_by_file.get(file.file, 0) }},
+            '{{ loaded_at }}'
         ){{ ',' if not loop.last }}
     {%- endfor %}
 {%- endmacro -%}

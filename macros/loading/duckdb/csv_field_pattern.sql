@@ -1,3 +1,0 @@
-{%- macro csv_field_pattern() -%}
-    ,("([^"]|"")*"|[^",][^,]*|)
-{%- endmacro -%}

@@ -1,3 +1,0 @@
-{%- macro loaded_at() -%}
-    cast(getvariable('loaded_at') as timestamp)
-{%- endmacro -%}
