@@ -504,7 +504,7 @@ def test_make_load_passes_the_name_as_it_is(tmp_path: Path, name: str) -> None:
     python.chmod(0o755)
     (tmp_path / ".build").touch()
     made = subprocess.run(
-        ["make", "--silent", "load", f"VENV={tmp_path}", f"FILE={name}"], cwd=PROJECT, capture_output=True, text=True
+        ["/usr/bin/env", "make", "--silent", "load", f"VENV={tmp_path}", f"FILE={name}"], cwd=PROJECT, capture_output=True, text=True
     )
     assert made.stdout == f"{name}\n", made.stderr
 

@@ -3,8 +3,10 @@
 import errno
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
+from glob import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -21,22 +23,18 @@ from flyer_analytics.load.outcome import EmptyFileError, FileError, LoadError, O
 # Files are read many at a time. If one of them is damaged, they are read again in halves.
 BATCH_FILES = 2000
 BATCH_BYTES = 2**28
-SCRATCH_PREFIX = ".loading-"  # of the folder for plain paths; a killed load leaves it behind
 
 
 def load(path: str, database: Path, say: Say) -> Outcome:
     """Load the new files at ``path`` into ``database``. Files that cannot be loaded keep no others from loading.
 
-    Raises LoadError if nothing can be loaded. The database is then unchanged.
+    Raises LoadError if nothing can be loaded. The tables have then no new rows.
     """
     outcome = Outcome()
     files = usable(on_disk(path, say, outcome), path, say, outcome)
     try:
-        with (
-            connect(database) as connection,
-            TemporaryDirectory(prefix=SCRATCH_PREFIX, dir=database.absolute().parent) as scratch,
-        ):
-            Load(connection, Path(scratch), files, say, outcome).run()
+        with connect(database) as connection, scratch_folder(database) as scratch:
+            Load(connection, scratch, files, say, outcome).run()
     except (duckdb.Error, OSError) as error:
         raise LoadError(f"Nothing was loaded into {database}: {error}") from error
     return outcome
@@ -52,12 +50,19 @@ def connect(database: Path) -> duckdb.DuckDBPyConnection:
         if "lock" not in str(error):
             raise
         raise LoadError(f"{database} is in use. Wait until the other process has ended: {error}") from error
-    # While this process has the database, no other is loading into it.
-    for left_behind in database.absolute().parent.glob(f"{SCRATCH_PREFIX}*"):
-        shutil.rmtree(left_behind, ignore_errors=True)
     connection.execute("set timezone = 'UTC'")
     connection.execute(f"set enable_progress_bar = {sys.stdout.isatty()}")
     return connection
+
+
+@contextmanager
+def scratch_folder(database: Path) -> Iterator[Path]:
+    """Yield a new folder beside the database, which this process has open."""
+    prefix = f".loading-{database.name}-"
+    for left_behind in database.absolute().parent.glob(f"{escape(prefix)}*"):  # by a load that was killed
+        shutil.rmtree(left_behind, ignore_errors=True)
+    with TemporaryDirectory(prefix=prefix, dir=database.absolute().parent) as folder:
+        yield Path(folder)
 
 
 class Load:
@@ -80,14 +85,16 @@ class Load:
         self.fingerprints: dict[int, str] = {}
         self.notes: dict[int, str] = {}
         self.batches = 0
+        self.done = 0  # bytes
+        self.to_do = 0
 
     def run(self) -> None:
         self.create_raw_tables()
         new = self.unknown_files()
         self.outcome.already_loaded = len(self.files) - len(new)
+        self.to_do = 2 * self.size(new)  # each file is read, then inserted
         if new:
-            size = sum(self.files[file].size for file in new)
-            self.say(f"Reading {counted(len(new), 'file')}, {size / 1e6:,.1f} MB")
+            self.say(f"Reading {counted(len(new), 'file')}, {self.size(new) / 1e6:,.1f} MB")
         read = [rows for batch in self.batched(new) for rows in self.read(batch)]
         twins = self.twins()
         self.report_refused()
@@ -116,6 +123,16 @@ class Load:
                 self.outcome.problems.append(message)
         if not (self.fingerprints or self.outcome.already_loaded or self.outcome.problems):
             raise LoadError("Nothing to load: all files are empty")
+
+    def size(self, files: Iterable[int]) -> int:
+        """Return the size of files in bytes."""
+        return sum(self.files[file].size for file in files)
+
+    def show_progress(self, files: Iterable[int]) -> None:
+        """In a terminal, add files to what is done. For single statements that take long, DuckDB shows its own bar."""
+        self.done += self.size(files)
+        if sys.stdout.isatty():
+            print(f"\r{self.done / self.to_do:4.0%}", end="\r", flush=True)
 
     def query(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         return self.connection.execute(sql, parameters).fetchall()
@@ -162,13 +179,14 @@ class Load:
         """Yield the files of each format in batches."""
         for kind in FORMATS:
             batch: list[int] = []
+            size = 0
             for file in files:
                 if self.files[file].format != kind:
                     continue
-                size = sum(self.files[other].size for other in batch)
-                if batch and (len(batch) == BATCH_FILES or size + self.files[file].size > BATCH_BYTES):
+                size += self.files[file].size
+                if batch and (len(batch) == BATCH_FILES or size > BATCH_BYTES):
                     yield batch
-                    batch = []
+                    batch, size = [], self.files[file].size
                 batch.append(file)
             if batch:
                 yield batch
@@ -195,6 +213,7 @@ class Load:
             for path in paths.values():
                 if not path.is_symlink():
                     path.unlink()
+        self.show_progress(files)
         self.fingerprints.update(fingerprints)
         for rows in found:
             if rows.ignored:
@@ -228,6 +247,7 @@ class Load:
 
     # ---------- writing
     def insert(self, rows: Rows, twins: dict[int, str], loaded_at: datetime) -> None:
+        self.show_progress(rows.files)
         files = [file for file in rows.files if file not in twins]
         if not files:
             return
