@@ -339,6 +339,20 @@ def test_json_keys_in_any_case_and_missing_ones(project: Project) -> None:
     assert project.query(LOADED) == [("u1", "list_flyers", None, None), ("u2", "item_open", None, None)]
 
 
+def test_an_hour_without_flyers_ends_the_view_before_it(project: Project) -> None:
+    (project.folder / "h13.jsonl").write_text(
+        '{"timestamp": "2018-10-01T17:00:00Z", "user_id": "u", "event": "flyer_open", "flyer_id": 1}\n'
+    )
+    (project.folder / "h14.jsonl").write_text(
+        '{"timestamp": "2018-10-01T17:00:30Z", "user_id": "u", "event": "list_flyers"}\n'
+    )
+    project.load(project.folder)
+    project.dbt("run", "--select", "+int_flyer_views")
+    assert project.query("select flyer_id, view_secs, end_reason from intermediate.int_flyer_views") == [
+        ("1", 30, "left")
+    ]
+
+
 def test_typed_parquet_columns_become_text(project: Project) -> None:
     file = project.folder / "date=2018-10-01" / "event=other" / "events.parquet"
     file.parent.mkdir(parents=True)
@@ -504,7 +518,10 @@ def test_make_load_passes_the_name_as_it_is(tmp_path: Path, name: str) -> None:
     python.chmod(0o755)
     (tmp_path / ".build").touch()
     made = subprocess.run(
-        ["/usr/bin/env", "make", "--silent", "load", f"VENV={tmp_path}", f"FILE={name}"], cwd=PROJECT, capture_output=True, text=True
+        ["/usr/bin/env", "make", "--silent", "load", f"VENV={tmp_path}", f"FILE={name}"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
     )
     assert made.stdout == f"{name}\n", made.stderr
 
