@@ -2,10 +2,11 @@
 
     python benchmarks/run.py --events 1000000 10000000
 
-For each number of events: dbt's own start-up, the load, a full build, one more day, and a run with nothing new; and on
-the same events without that day, a DuckDB script, a PySpark job and a polars job, whose marts must be equal. Each step
-is a separate process, measured by its wall time and the peak memory of its largest process, and becomes one line of
-results.jsonl in the work folder. From that file, report.py writes docs/scaling.md and its chart.
+For each number of events: dbt's own start-up, the load beside a bare insert, from CSV and from Parquet, a full build,
+one more day, and a run with nothing new; and on the same events without that day, a DuckDB script, a PySpark job and a
+polars job, whose marts must be equal. Each step is a separate process, measured by its wall time and the peak memory of
+its largest process, and becomes one line of results.jsonl in the work folder. From that file, report.py writes
+docs/scaling.md and its chart.
 
 This program imports no large packages: Linux counts the memory of a parent process towards its child's peak.
 """
@@ -65,6 +66,10 @@ class Events:
     @property
     def history(self) -> Path:
         return self.folder / "history.parquet"
+
+    @property
+    def history_csv(self) -> Path:
+        return self.folder / "history.csv"
 
     @property
     def last_day(self) -> Path:
@@ -134,8 +139,13 @@ def dbt(*arguments: str) -> list[str | Path]:
 
 
 def load(file: Path) -> list[str | Path]:
-    """Return the dbt command that loads a file."""
-    return dbt("run-operation", "load_events", "--args", json.dumps({"path": str(file)}))
+    """Return the command that loads a file into the database of `environment`."""
+    return [PYTHON, "-m", "flyer_analytics.load", file]
+
+
+def insert(file: Path, database: Path) -> list[str | Path]:
+    """Return the command that inserts a file into a new database."""
+    return [PYTHON, "-m", "benchmarks.insert_job", file, database]
 
 
 def spark_submit(events: Events, result: Path) -> list[str | Path]:
@@ -168,14 +178,20 @@ def make_events(events: Events) -> int:
     return int(description["history"])
 
 
+def write_csv(events: Events) -> None:
+    """Write the history as CSV."""
+    copy = f"copy (from '{events.history}') to '{events.history_csv}'"
+    measure([PYTHON, "-c", f"import duckdb; duckdb.execute({copy!r})"], events)
+    os.sync()  # so that the next step does not share the disk with it
+
+
 # ---------- steps
 def measure_size(events: Events, rivals: list[str], repeat: int, record: Callable[..., None]) -> None:
     """Measure every step `repeat` times, each time from an empty database."""
     rows = make_events(events)
     measure(dbt("parse"), events)  # so that no step has to parse the project
     for attempt in range(1, repeat + 1):
-        for leftover in (events.database, events.database.with_suffix(".duckdb.wal")):
-            remove(leftover)
+        remove_database(events)
 
         def step(name: str, command: list[str | Path], writes: Path, attempt: int = attempt) -> None:
             measured = measure(command, events)
@@ -184,7 +200,16 @@ def measure_size(events: Events, rivals: list[str], repeat: int, record: Callabl
             record(events=events.nominal, rows=rows, attempt=attempt, step=name, measured=measured, writes=writes)
 
         step("start-up", dbt("run", "--exclude", "*"), events.database)
-        step("load", load(events.history), events.database)
+        write_csv(events)
+        for name, command in (
+            ("read_csv", insert(events.history_csv, events.database)),
+            ("load csv", load(events.history_csv)),
+            ("insert", insert(events.history, events.database)),
+            ("load", load(events.history)),  # last, since the build needs its result
+        ):
+            remove_database(events)
+            step(name, command, events.database)
+        remove(events.history_csv)
         step("build", dbt("run"), events.database)
         for rival in rivals:
             result = events.folder / ("duckdb-marts.duckdb" if rival == "duckdb" else f"{rival}-marts")
@@ -236,6 +261,12 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def remove_database(events: Events) -> None:
+    """Remove the database, and what a killed process left of it."""
+    for file in (events.database, events.database.with_suffix(".duckdb.wal")):
+        remove(file)
 
 
 def size_bytes(path: Path) -> int:
