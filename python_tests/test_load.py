@@ -32,6 +32,11 @@ LOADED = "select user_id, event, flyer_id, merchant_id from raw.flyer_events ord
 REJECTED = "select line_number, reason, line from raw.rejected_lines order by line_number"
 
 
+def zipped(content: bytes) -> bytes:
+    """Return the content as gzip, the same at any time, since it names tests."""
+    return gzip.compress(content, compresslevel=1, mtime=0)
+
+
 @pytest.fixture
 def file(project: Project) -> Path:
     return project.folder / "events.csv"
@@ -131,9 +136,9 @@ def test_a_stray_quote_affects_its_own_line_only(project: Project, file: Path) -
         ("pretty.json", b'{\n"timestamp": "x"\n}\n', "has no line that is a JSON object"),
         ("short.jsonl", b'{"timestamp": "x", "user_id": "u", "flyer_id": 1}\n', "has no column event"),
         ("not.csv.gz", HEADER + GOOD, "is damaged: Not a gzipped file"),
-        ("cut.csv.gz", gzip.compress(HEADER + GOOD)[:-9], "is damaged: Compressed file ended before"),
-        ("wrong.csv.gz", gzip.compress(HEADER + GOOD)[:-8] + bytes(8), "is damaged: CRC check failed"),
-        ("more.csv.gz", gzip.compress(HEADER + GOOD) + b"more", "is damaged: Not a gzipped file"),
+        ("cut.csv.gz", zipped(HEADER + GOOD)[:-9], "is damaged: Compressed file ended before"),
+        ("wrong.csv.gz", zipped(HEADER + GOOD)[:-8] + bytes(8), "is damaged: CRC check failed"),
+        ("more.csv.gz", zipped(HEADER + GOOD) + b"more", "is damaged: Not a gzipped file"),
         ("cut.csv.zst", zstd.compress(HEADER + GOOD)[:-5], "is damaged: Compressed file ended before"),
         ("not.parquet", HEADER + GOOD, "cannot be read: Invalid Input Error: No magic bytes"),
     ],
@@ -179,7 +184,7 @@ def test_many_damaged_files_keep_no_others_from_loading(project: Project) -> Non
 
 
 @pytest.mark.parametrize(
-    ("name", "content"), [("a.csv", b""), ("a.csv.gz", b""), ("a.json", b" \n\n"), ("a.csv.gz", gzip.compress(b""))]
+    ("name", "content"), [("a.csv", b""), ("a.csv.gz", b""), ("a.json", b" \n\n"), ("a.csv.gz", zipped(b""))]
 )
 def test_an_empty_file_is_an_error_only_if_nothing_else_loads(project: Project, name: str, content: bytes) -> None:
     (project.folder / name).write_bytes(content)
@@ -303,7 +308,7 @@ def test_every_format_gives_the_same_rows(project: Project) -> None:
     (project.folder / "events.JSON.ZST").write_bytes(zstd.compress(jsonl.read_bytes().replace(b"user_id", b"User_ID")))
     # the same content
     (project.folder / "same.csv").write_bytes(csv.read_bytes().replace(b"\n", b"\r\n"))
-    (project.folder / "same.csv.gz").write_bytes(gzip.compress(csv.read_bytes()))
+    (project.folder / "same.csv.gz").write_bytes(zipped(csv.read_bytes()))
     said = project.load(project.folder)
     assert said.count("skipped, its content is already loaded as") == 2
     assert said.endswith("Loaded 14,000 rows from 7 files, 2 files already loaded")
@@ -538,7 +543,7 @@ def test_a_killed_load_loads_nothing_and_can_be_repeated(project: Project) -> No
     folder = project.folder / "events"
     folder.mkdir()
     (folder / "a.csv").write_bytes(HEADER + GOOD)
-    (folder / "b.csv.gz").write_bytes(gzip.compress(HEADER + ALSO_GOOD * 500_000, 1))
+    (folder / "b.csv.gz").write_bytes(zipped(HEADER + ALSO_GOOD * 500_000))
     random = Random(1)
     for _ in range(6):
         with subprocess.Popen(
@@ -553,7 +558,7 @@ def test_a_killed_load_loads_nothing_and_can_be_repeated(project: Project) -> No
         with duckdb.connect(str(project.database)) as connection:
             for table in ("flyer_events", "rejected_lines", "loaded_files"):
                 assert connection.sql(f"from raw.{table}").fetchall() == []
-    (folder / "b.csv.gz").write_bytes(gzip.compress(HEADER + ALSO_GOOD))
+    (folder / "b.csv.gz").write_bytes(zipped(HEADER + ALSO_GOOD))
     project.load(folder)
     assert project.query(LOADED) == GOOD_ROWS
     assert [path.name for path in project.folder.glob(".loading-*")] == []
@@ -574,6 +579,6 @@ def test_a_file_without_permission(project: Project, file: Path) -> None:
 
 def test_gzip_with_another_extension_in_capitals(project: Project) -> None:
     file = project.folder / "EVENTS.CSV.GZ"
-    file.write_bytes(gzip.compress(HEADER + GOOD))
+    file.write_bytes(zipped(HEADER + GOOD))
     project.load(file)
     assert len(project.query(LOADED)) == 1

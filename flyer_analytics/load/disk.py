@@ -14,10 +14,10 @@ from typing import Any
 import duckdb
 
 from flyer_analytics.dbt_profile import memory_limit, storage_version
-from flyer_analytics.load.batch import Batch, Rows
 from flyer_analytics.load.columns import event_columns, raw_tables
 from flyer_analytics.load.files import DiskFile, on_disk, unpack, usable
 from flyer_analytics.load.formats import FORMATS
+from flyer_analytics.load.formats.batch import Batch, Rows
 from flyer_analytics.load.outcome import EmptyFileError, FileError, LoadError, Outcome, Rejection, Say, counted
 
 # Files are read many at a time. If one of them is damaged, they are read again in halves.

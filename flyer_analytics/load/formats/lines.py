@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from flyer_analytics.load.batch import Batch, is_one_of, number_of
+from flyer_analytics.load.formats.batch import Batch, is_one_of, number_of, path_list
 from flyer_analytics.load.outcome import EmptyFileError
 
 LONGEST_LINE = 20_000_000  # bytes
@@ -13,7 +13,7 @@ IS_NOT_BLANK = "case when starts_with(line, ' ') then trim(line) <> '' else line
 
 
 def read_lines(batch: Batch) -> str:
-    """Create a view of the lines: file, line_number from 1, line, and reason if it cannot be read. Return its name.
+    """Create a view of lines, and return its name: file, line_number from 1, line, and reason if it cannot be read.
 
     Files without a line that is not blank are refused.
     """
@@ -23,9 +23,9 @@ def read_lines(batch: Batch) -> str:
         create temp table {lines}_read as
         select {number_of("filename")} as file, line
         from read_csv(
-            {batch.path_list}, columns = {{'line': 'varchar'}}, filename = true, hive_partitioning = false,
-            auto_detect = false, header = false, all_varchar = true, strict_mode = false, null_padding = true,
-            delim = {DELIMITER}, quote = '', escape = '', comment = '', max_line_size = {LONGEST_LINE},
+            {path_list(batch.paths.values())}, columns = {{'line': 'varchar'}}, filename = true,
+            hive_partitioning = false, auto_detect = false, header = false, all_varchar = true,
+            strict_mode = false, null_padding = true, delim = {DELIMITER}, quote = '', escape = '', comment = '', max_line_size = {LONGEST_LINE},
             store_rejects = true, rejects_table = '{lines}_rejects', rejects_scan = '{lines}_scans'
         )
     """)

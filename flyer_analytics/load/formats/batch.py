@@ -46,11 +46,6 @@ class Batch:
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         return self.connection.execute(sql).fetchall()
 
-    @property
-    def path_list(self) -> str:
-        """The paths as an SQL list."""
-        return path_list(self.paths.values())
-
     def grouped(self, key_of: Callable[[int], Key]) -> Iterable[tuple[Key, list[int]]]:
         """Return the files by key. Those for which ``key_of`` raises FileError are refused."""
         groups: dict[Key, list[int]] = defaultdict(list)

@@ -6,9 +6,9 @@ every good row and its line number.
 
 from collections.abc import Iterator, Sequence
 
-from flyer_analytics.load.batch import Batch, Rows, is_one_of
 from flyer_analytics.load.columns import event_columns, header, ignored
-from flyer_analytics.load.lines import IS_NOT_BLANK, fingerprints, read_lines
+from flyer_analytics.load.formats.batch import Batch, Rows, is_one_of
+from flyer_analytics.load.formats.lines import IS_NOT_BLANK, fingerprints, read_lines
 
 MOST_LINES = 100  # of a record
 
