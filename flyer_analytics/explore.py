@@ -13,7 +13,9 @@ import duckdb
 import pandas as pd
 import streamlit as st
 
+from flyer_analytics.dbt_profile import database_path
 from flyer_analytics.publish import COPY, published_path
+from flyer_analytics.rejections import why_nothing_is_usable
 
 MAX_ROWS = 1000  # of the table; the download has all rows
 MAX_NAMED_DATES = 7  # in the list of dates without rows
@@ -196,7 +198,9 @@ def main() -> None:
     copy = published_path() / COPY
     if not copy.exists():
         st.info(
-            f"Nothing has been published yet: {copy.resolve()} does not exist. Run `make build`, then reload this page."
+            why_nothing_is_usable(database_path())
+            or f"Nothing has been published yet: {copy.resolve()} does not exist. Run `make build`, then reload this"
+            " page."
         )
         st.stop()
     known_dates = ask(DATES).iloc[0]

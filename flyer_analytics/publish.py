@@ -18,12 +18,14 @@ from tempfile import TemporaryDirectory
 import duckdb
 
 from flyer_analytics.dbt_profile import database_path, memory_limit, storage_version
+from flyer_analytics.rejections import why_nothing_is_usable
 
 COPY = "flyer_marts.duckdb"
 SCRATCH_PREFIX = ".publishing-"  # of the temporary folder; a killed run leaves it behind
 EVENTS = "stg_flyer_app__events_keyed"
-# build_state exists only while a complete build is known. Later loads are not in all models.
-IS_COMPLETE = "select completed_to is not distinct from (select max(_loaded_at) from {events}) from {state}"
+# build_state exists only while a complete build is known. Later loads are not in all models. A build without an event
+# counts as none: its empty marts would replace good ones.
+IS_COMPLETE = "select completed_to = (select max(_loaded_at) from {events}) from {state}"
 
 
 class NotBuiltError(Exception):
@@ -146,7 +148,8 @@ def main() -> int:
     try:
         marts = publish(database, manifest, folder)
     except (NotBuiltError, duckdb.Error, OSError) as error:
-        print(f"Nothing was published: {error}\nRun `make build` first, to the end.", file=sys.stderr)
+        why = why_nothing_is_usable(database) or f"{error}\nRun `make build` first, to the end."
+        print(f"Nothing was published: {why}", file=sys.stderr)
         return 1
     print(f"Published for BI tools: {(folder / COPY).resolve()}")
     print(f"  and as Parquet: {', '.join(mart.name for mart in marts)}")

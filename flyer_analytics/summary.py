@@ -6,6 +6,7 @@ from pathlib import Path
 import duckdb
 
 from flyer_analytics.dbt_profile import database_path
+from flyer_analytics.rejections import why_nothing_is_usable
 
 ROW_COUNTS = """
     select
@@ -68,7 +69,8 @@ def main() -> int:
     try:
         summarize(database)
     except duckdb.Error as error:
-        print(f"No marts to show in {database}: {error}\nRun `make build` first.", file=sys.stderr)
+        why = why_nothing_is_usable(database) or f"{error}\nRun `make build` first."
+        print(f"No marts to show in {database}: {why}", file=sys.stderr)
         return 1
     return 0
 

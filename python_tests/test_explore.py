@@ -13,6 +13,7 @@ from streamlit.testing.v1.element_tree import ButtonGroup, DateInput, Selectbox
 
 from flyer_analytics import explore, publish
 from python_tests.conftest import PROJECT, Project
+from python_tests.test_rejections import ALL_REJECTED, WHY
 
 # u1 views F1 for 40 seconds and F2, of an unknown merchant, for 20. The views of u2 and u3 cannot be measured.
 EVENTS = """timestamp,user_id,event,flyer_id,merchant_id
@@ -63,6 +64,11 @@ def test_nothing_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert str(tmp_path / publish.COPY) in said(app)
     assert "make build" in said(app)
     assert not app.metric
+
+    monkeypatch.setenv("FLYER_DUCKDB_PATH", str(tmp_path / "flyer.duckdb"))
+    with duckdb.connect(str(tmp_path / "flyer.duckdb")) as connection:
+        connection.execute(ALL_REJECTED)
+    assert WHY in said(run(app))
 
 
 @pytest.mark.usefixtures("published")

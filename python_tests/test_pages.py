@@ -19,6 +19,7 @@ from flyer_analytics.pages.comparison import blurred_median
 from flyer_analytics.pages.dates import DateRange
 from flyer_analytics.pages.figures import METRICS
 from python_tests.conftest import Project
+from python_tests.test_rejections import ALL_REJECTED, WHY
 
 FIRST = date(2018, 10, 1)
 STRANGE = ["../../etc/passwd", 'Söhne & <b>"Co"</b>', "=1+1", "CON", "con", "x" * 256, "日本 スーパー"]
@@ -327,6 +328,23 @@ def test_messages(
 def test_marts_without_rows(shown: Shown, capsys: pytest.CaptureFixture[str]) -> None:
     assert shown.write() == 1
     assert "No merchant has data in" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("has_marts", [False, True])
+def test_rows_that_were_all_rejected_are_the_reason(
+    shown: Shown, capsys: pytest.CaptureFixture[str], has_marts: bool
+) -> None:
+    """Of marts without rows, or of pages that are older than what was loaded."""
+    if has_marts:
+        shown.cell("m")
+    shown.write()
+    with duckdb.connect(str(shown.database)) as connection:
+        connection.execute(ALL_REJECTED)
+    capsys.readouterr()
+    code = pages.main(["--database", str(shown.database), "--out", str(shown.out)])
+    said = capsys.readouterr().err
+    assert (code, said.startswith(WHY)) == ((0, False) if has_marts else (1, True))
+    assert (f"These pages show an earlier build. {WHY}" in said) == has_marts
 
 
 def test_the_last_seven_days_unless_asked(shown: Shown) -> None:

@@ -216,6 +216,8 @@ def test_only_a_complete_build_is_published(built: Project, folder: Path, capsys
     built.query("update staging.build_state set settings = null, completed_to = null")
     good = contents(folder)
     refuses("has no complete build")
+    built.query("delete from staging.stg_flyer_app__events_keyed")
+    refuses("has no complete build")
     built.query("drop table staging.build_state")
     refuses("has no complete build")
     with subprocess.Popen(

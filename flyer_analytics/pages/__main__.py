@@ -7,9 +7,15 @@ from datetime import date
 from pathlib import Path
 
 from flyer_analytics import publish
+from flyer_analytics.dbt_profile import database_path
 from flyer_analytics.pages.folder import write_folder
 from flyer_analytics.pages.formats import counted
-from flyer_analytics.pages.marts import DEFAULT_DAYS, PagesError
+from flyer_analytics.pages.marts import DEFAULT_DAYS, NoDataError, PagesError
+from flyer_analytics.rejections import why_nothing_is_usable
+
+
+def published_copy() -> Path:
+    return publish.published_path() / publish.COPY
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -33,7 +39,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--database",
         type=Path,
-        default=publish.published_path() / publish.COPY,
+        default=published_copy(),
         metavar="FILE",
         help="DuckDB file with the marts (default: the published copy)",
     )
@@ -43,13 +49,19 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the pages. Return 0, or 1 if that is not possible."""
     options = parse(arguments)
+    built = database_path() if options.database == published_copy() else options.database
     try:
         pages = write_folder(options.database, options.out, options.merchant, options.first, options.last)
+    except NoDataError as error:
+        print(why_nothing_is_usable(built) or error, file=sys.stderr)
+        return 1
     except (PagesError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     start = pages[0] if options.merchant is not None else pages[0].with_name("index.html")
     print(f"{counted(len(pages), 'page')}: open {start}")
+    if why := why_nothing_is_usable(built):
+        print(f"These pages show an earlier build. {why}", file=sys.stderr)
     return 0
 
 

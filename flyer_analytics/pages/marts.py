@@ -45,16 +45,20 @@ class PagesError(Exception):
     """The pages cannot be written. The message says why, and what to do."""
 
 
+class NoDataError(PagesError):
+    """There are no marts, or they have no rows."""
+
+
 class Marts:
     """The marts for the requested dates, and for the same number of dates before.
 
     A cell is a row of merchant_flyer_daily: one flyer on one date. Raises PagesError if the file cannot be opened, or
-    has no marts or no data for these dates.
+    has no data for these dates; NoDataError if there are none at all.
     """
 
     def __init__(self, database: Path, first: date | None, last: date | None) -> None:
         if not database.exists():
-            raise PagesError(f"{database} does not exist. Run `make build` first, or name a database with --database.")
+            raise NoDataError(f"{database} does not exist. Run `make build` first, or name a database with --database.")
         try:
             self._connection = duckdb.connect()
             path = str(database).replace("'", "''")
@@ -63,13 +67,16 @@ class Marts:
             self._query("from marts.merchant_hourly limit 0")
             bounds = self._query("select min(date), max(date) from marts.merchant_flyer_daily where merchant_id <> ''")
         except duckdb.CatalogException as error:
-            raise PagesError(f"{database} has no marts. Run `make build` first.") from error
+            raise NoDataError(f"{database} has no marts. Run `make build` first.") from error
         except duckdb.Error as error:
             raise PagesError(
                 f"{database} cannot be read: {error}\nIf a build is running, wait until it ends."
             ) from error
         if bounds[0][0] is None:
-            raise PagesError(f"No merchant has data in {database}. Load events with `make load`, then `make build`.")
+            raise NoDataError(
+                f"No merchant has data in {database}: no event shows a flyer of a known merchant. Load events with"
+                " `make load`, then run `make build`."
+            )
         self.available = DateRange(*bounds[0])
         self.dates = self._available_dates(first, last)
         self.has_previous = self.available.first <= self.dates.previous.first

@@ -6,7 +6,8 @@
             {%- if not is_build_known() -%}{%- do create_build_state() -%}{%- endif -%}
             {%- for sql in [
                 'delete from ' ~ build_state(),
-                'insert into ' ~ build_state() ~ ' select max(_loaded_at), '
+                'insert into ' ~ build_state() ~ ' select max(_loaded_at), greatest(max(_loaded_at), '
+                    ~ '(select max(_loaded_at) from ' ~ relation_of('stg_flyer_app__rejected') ~ ')), '
                     ~ sql_text(tojson(build_settings(), sort_keys=true)) ~ ', ' ~ sql_text(events_read())
                     ~ ' from ' ~ relation_of('stg_flyer_app__events_keyed'),
                 'delete from ' ~ relation_of('int_flyer_days_to_rebuild'),
@@ -24,11 +25,12 @@
     {%- set state = build_state() -%}
     {%- set comments = {
         'completed_to': 'The last load of which every model has all rows, UTC. Null if no event was usable.',
+        'staged_to': 'The last load that is staged, UTC. Later than completed_to if all of its rows were rejected.',
         'settings': 'Vars, and the checksum of event_types.csv, with which the tables were built.',
         'reads': 'Which events the models read: loaded ones or the sample.',
     } -%}
     {%- call statement(auto_begin=true) -%}
-        create table {{ state }} (completed_to timestamp, settings varchar(65535), reads varchar(100))
+        create table {{ state }} (completed_to timestamp, staged_to timestamp, settings varchar(65535), reads varchar(100))
     {%- endcall -%}
     {%- call statement(auto_begin=true) -%}
         comment on table {{ state }} is 'One row: the last complete build. Missing while none is known.'

@@ -1,6 +1,6 @@
 {%- macro build_settings() -%}
     {%- set settings = {
-        'layout': 4,
+        'layout': 5,
         'event_types': graph.nodes['seed.flyer_analytics.event_types'].checksum.checksum,
     } -%}
     {%- for name in settings_vars() -%}

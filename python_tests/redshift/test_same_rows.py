@@ -21,6 +21,7 @@ from python_tests.test_increments import (
     run_and_die,
     timeline,
 )
+from python_tests.test_rejections import assert_builds_warn_or_fail
 
 ALL_RELATIONS = ("raw.event_types", "raw.flyer_events", "staging.base_flyer_app__events", *RELATIONS)
 SCHEMAS = ("staging", "intermediate", "marts")
@@ -110,6 +111,10 @@ def test_increments_equal_a_full_build_on_duckdb(project: Project, redshift: Red
     for engine in (project, redshift):
         engine.dbt("run", "--vars", "{min_readers: 2}")
     assert_engines_agree(project, redshift)
+
+
+def test_builds_warn_or_fail(redshift: RedshiftProject) -> None:
+    assert_builds_warn_or_fail(redshift)
 
 
 def test_seeds_come_first(redshift: RedshiftProject) -> None:

@@ -25,7 +25,8 @@ def read_lines(batch: Batch) -> str:
         from read_csv(
             {path_list(batch.paths.values())}, columns = {{'line': 'varchar'}}, filename = true,
             hive_partitioning = false, auto_detect = false, header = false, all_varchar = true,
-            strict_mode = false, null_padding = true, delim = {DELIMITER}, quote = '', escape = '', comment = '', max_line_size = {LONGEST_LINE},
+            strict_mode = false, null_padding = true, delim = {DELIMITER}, quote = '', escape = '', comment = '',
+            max_line_size = {LONGEST_LINE},
             store_rejects = true, rejects_table = '{lines}_rejects', rejects_scan = '{lines}_scans'
         )
     """)

@@ -10,6 +10,10 @@
 {#- Events within reach are at most so many dates apart: one for the night, one for a skipped date, one for a long reach. #}
 {%- set most_dates = 2 + reach_secs // (23 * 3600) %}
 
+-- If no new row is usable, a test of the rejected rows fails, and nothing
+-- downstream of here is built:
+-- depends_on: {{ ref('stg_flyer_app__rejected') }}
+
 with
 
 events as (

@@ -17,6 +17,15 @@ rejected_events as (
 select
     ---------- why
     rejection_reason,
+    case
+        when rejection_reason = 'missing_user_id' then raw_user_id
+        when rejection_reason in ('missing_event', 'unknown_event')
+            then raw_event
+        when rejection_reason <> 'id_too_long' then raw_timestamp
+        when length(raw_user_id) > {{ longest_id() }} then raw_user_id
+        when length(raw_flyer_id) > {{ longest_id() }} then raw_flyer_id
+        else raw_merchant_id
+    end as rejected_value,
 
     ---------- as delivered
     raw_timestamp,
