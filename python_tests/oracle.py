@@ -39,7 +39,9 @@ END_OF_LOG = "end_of_log"
 
 COLUMNS = ("timestamp", "user_id", "event", "flyer_id", "merchant_id")
 BLANKS = " \t\r\n"
-NULL_IDS = frozenset({"", "null", "<null>", "%3cnull%3e", "%3cnull%3g"})
+NULL_IDS = frozenset(
+    {"", "null", "<null>", "(null)", "%3cnull%3e", "%3cnull%3g", "\\n", "none", "nan", "n/a", "undefined"}
+)
 MAX_ID_LENGTH = 256
 
 MICROS = 1_000_000
@@ -50,14 +52,30 @@ TIMESTAMP = re.compile(
     r"""
     (?P<year>[0-9]{4})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})
     [Tt\x20]
-    (?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})
-    (?:\.(?P<fraction>[0-9]{1,9}))?
+    (?P<hour>[0-9]{2}):(?P<minute>[0-9]{2})
+    (?: :(?P<second>[0-9]{2}) (?:\.(?P<fraction>[0-9]{1,9}))? )?
     (?:
-        (?P<zulu>[Zz])
-      | (?P<sign>[+-])(?P<offset_hour>[0-9]{2})(?::?(?P<offset_minute>[0-9]{2}))?
+        \x20?
+        (?:
+            (?P<utc>Z|UTC|GMT)
+          | (?P<sign>[+-])(?P<offset_hour>[0-9]{2})(?::?(?P<offset_minute>[0-9]{2}))?
+        )
     )?
     """,
-    re.VERBOSE,
+    re.VERBOSE | re.IGNORECASE | re.ASCII,
+)
+
+# A number as programs write floats: with a point, or with an exponent after one digit. Without a point and a plus sign,
+# an `e` between digits may be that of a hexadecimal id.
+FLOAT = re.compile(
+    r"""
+    -?
+    (?:
+        (?: 0 | [1-9][0-9]* ) \.[0-9]*
+      | (?=.*[.+]) (?: 0(?:\.0*)? | [1-9](?:\.[0-9]*)? ) e \+?0?[0-9]{1,2}
+    )
+    """,
+    re.VERBOSE | re.IGNORECASE | re.ASCII,
 )
 
 
@@ -219,10 +237,10 @@ def clean(rows: Iterable[RawRow], settings: Settings) -> Cleaned:
 
     for row in rows:
         timestamp = _trim(row.timestamp)
-        user_id = _clean_id(row.user_id)
+        user_id = clean_id(row.user_id)
         event = _trim(row.event)
-        flyer_id = _clean_id(row.flyer_id)
-        merchant_id = _clean_id(row.merchant_id)
+        flyer_id = clean_id(row.flyer_id)
+        merchant_id = clean_id(row.merchant_id)
 
         if timestamp == "":
             rejected.append((row, "missing_timestamp"))
@@ -247,7 +265,7 @@ def clean(rows: Iterable[RawRow], settings: Settings) -> Cleaned:
         if event not in settings.roles:
             rejected.append((row, "unknown_event"))
             continue
-        if any(value is not None and len(value) > MAX_ID_LENGTH for value in (user_id, flyer_id, merchant_id)):
+        if any(len(_trim(text)) > MAX_ID_LENGTH for text in (row.user_id, row.flyer_id, row.merchant_id)):
             rejected.append((row, "id_too_long"))
             continue
         copies[at_us, user_id, event, flyer_id, merchant_id].append(row)
@@ -285,13 +303,13 @@ def parse_timestamp(text: str, source_zone: tzinfo) -> int | None:
         day = date(int(match["year"]), int(match["month"]), int(match["day"]))
     except ValueError:
         return None
-    hour, minute, second = (int(match[n]) for n in ("hour", "minute", "second"))
+    hour, minute, second = (int(match[n] or "0") for n in ("hour", "minute", "second"))
     if hour > 23 or minute > 59 or second > 59:
         return None
     micros = int((match["fraction"] or "").ljust(6, "0")[:6])
     wall_us = _midnight_us(day) + (hour * 3600 + minute * 60 + second) * MICROS + micros
 
-    if match["zulu"]:
+    if match["utc"]:
         return wall_us
     if match["sign"]:
         offset_hour = int(match["offset_hour"])
@@ -315,9 +333,16 @@ def _trim(text: str | None) -> str:
     return "" if text is None else text.strip(BLANKS)
 
 
-def _clean_id(text: str | None) -> str | None:
+def clean_id(text: str | None) -> str | None:
+    """The text without blanks, or if it is a whole number, its digits; None where it stands for a missing id."""
     trimmed = _trim(text)
-    return None if trimmed.lower() in NULL_IDS else trimmed
+    if trimmed.lower() in NULL_IDS:
+        return None
+    if FLOAT.fullmatch(trimmed):
+        number = Decimal(trimmed)
+        if number == number.to_integral_value():
+            return str(int(number))
+    return trimmed
 
 
 def _zone(name: str) -> tzinfo:

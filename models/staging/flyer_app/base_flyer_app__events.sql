@@ -71,9 +71,9 @@ cleaned as (
 
     select
         *,
-        {{ id_or_null('user_id_text') }} as user_id,
-        {{ id_or_null('flyer_id_text') }} as flyer_id,
-        {{ id_or_null('merchant_id_text') }} as merchant_id,
+        {{ cleaned_id('user_id_text') }} as user_id,
+        {{ cleaned_id('flyer_id_text') }} as flyer_id,
+        {{ cleaned_id('merchant_id_text') }} as merchant_id,
         {{ parse_instant('raw_timestamp', var('source_timezone')) }}
             as event_at
     from trimmed

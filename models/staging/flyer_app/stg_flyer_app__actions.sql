@@ -21,14 +21,25 @@ spellings as (
 
 ),
 
-spellings_cleaned as (
+spellings_trimmed as (
 
     select
         {{ trimmed('raw_event') }} as event,
-        {{ id_or_null(trimmed('raw_flyer_id')) }} as flyer_id,
-        {{ id_or_null(trimmed('raw_merchant_id')) }} as merchant_id,
+        {{ trimmed('raw_flyer_id') }} as flyer_id_text,
+        {{ trimmed('raw_merchant_id') }} as merchant_id_text,
         _loaded_at
     from spellings
+
+),
+
+spellings_cleaned as (
+
+    select
+        event,
+        {{ cleaned_id('flyer_id_text') }} as flyer_id,
+        {{ cleaned_id('merchant_id_text') }} as merchant_id,
+        _loaded_at
+    from spellings_trimmed
 
 ),
 

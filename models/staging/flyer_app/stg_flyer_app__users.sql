@@ -20,12 +20,21 @@ spellings as (
 
 ),
 
+spellings_trimmed as (
+
+    select
+        {{ trimmed('raw_user_id') }} as user_id_text,
+        _loaded_at
+    from spellings
+
+),
+
 spellings_cleaned as (
 
     select
-        {{ id_or_null(trimmed('raw_user_id')) }} as user_id,
+        {{ cleaned_id('user_id_text') }} as user_id,
         _loaded_at
-    from spellings
+    from spellings_trimmed
 
 ),
 
