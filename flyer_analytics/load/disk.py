@@ -15,7 +15,7 @@ import duckdb
 
 from flyer_analytics.dbt_profile import memory_limit, storage_version
 from flyer_analytics.load.columns import event_columns, raw_tables
-from flyer_analytics.load.files import DiskFile, on_disk, unpack, usable
+from flyer_analytics.load.files import DiskFile, link_or_copy, on_disk, usable
 from flyer_analytics.load.formats import FORMATS
 from flyer_analytics.load.formats.batch import Batch, Rows
 from flyer_analytics.load.outcome import EmptyFileError, FileError, LoadError, Outcome, Rejection, Say, counted
@@ -226,11 +226,7 @@ class Load:
         path = self.scratch / f"{file}.{'parquet' if source.format == 'parquet' else 'txt'}"
         path.unlink(missing_ok=True)
         try:
-            if source.compression:
-                unpack(Path(source.name), source.compression, path)
-            else:
-                source.require_readable()
-                path.symlink_to(Path(source.name).absolute())
+            link_or_copy(source, path)
         except FileError as problem:
             self.refuse(file, problem)
         except OSError as error:

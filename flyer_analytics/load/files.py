@@ -3,7 +3,6 @@
 import gzip
 import os
 import re
-import shutil
 import stat
 import sys
 import zlib
@@ -23,7 +22,11 @@ else:
 
 NAME = re.compile(r"[.](?:(csv|tsv|json|jsonl|ndjson)(?:[.](gz|zst))?|(parquet))$", re.IGNORECASE)
 ENDINGS = ".csv, .tsv, .json, .jsonl, .ndjson (each optionally followed by .gz or .zst) or .parquet"
-OPENERS: dict[str, Callable[[Path, str], IO[bytes]]] = {"gz": gzip.open, "zst": zstd.open}  # type: ignore[dict-item]
+OPENERS: dict[str | None, Callable[[Path, str], IO[bytes]]] = {
+    None: Path.open,
+    "gz": gzip.open,  # type: ignore[dict-item]
+    "zst": zstd.open,  # type: ignore[dict-item]
+}
 
 
 @dataclass(frozen=True)
@@ -59,22 +62,40 @@ class DiskFile(File):
     modified_at: datetime
     """UTC, without a time zone."""
 
-    def require_readable(self) -> None:
-        """Raise OSError if the file cannot be read."""
-        Path(self.name).open("rb").close()
+
+def link_or_copy(file: DiskFile, target: Path) -> None:
+    """Make the content of a file available as ``target``: not compressed, and lines of text ended by a line feed.
+
+    Raises OSError if the file cannot be read, and FileError if it is damaged.
+    """
+    with Path(file.name).open("rb") as source:
+        if file.format == "parquet" or not (file.compression or any(b"\r" in chunk for chunk in chunks(source))):
+            target.symlink_to(Path(file.name).absolute())
+            return
+    unpack(Path(file.name), file.compression, target)
 
 
-def unpack(source: Path, compression: str, target: Path) -> None:
-    """Write what a compressed file holds to ``target``.
+def unpack(source: Path, compression: str | None, target: Path) -> None:
+    """Write the text in a file to ``target``.
 
-    Python checks lengths and checksums, while DuckDB takes the readable part of a damaged file for all of it. Raises
+    Python checks lengths and checksums, while DuckDB takes the readable part of a damaged file for all of it. And in
+    files with carriage returns, DuckDB can lose text after a line that ends in another way than the first. Raises
     FileError if the file is damaged.
     """
     try:
         with OPENERS[compression](source, "rb") as packed, target.open("wb") as plain:
-            shutil.copyfileobj(packed, plain, 2**20)
+            for chunk in chunks(packed):
+                plain.write(chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
     except (EOFError, zlib.error, zstd.ZstdError, gzip.BadGzipFile) as error:
         raise FileError(f"is damaged: {error}") from None
+
+
+def chunks(file: IO[bytes]) -> Iterator[bytes]:
+    """Yield a file in parts, none of which ends between a carriage return and a line feed."""
+    while chunk := file.read(2**20):
+        while chunk.endswith(b"\r") and (more := file.read(1)):
+            chunk += more
+        yield chunk
 
 
 def on_disk(path: str, say: Say, outcome: Outcome) -> list[DiskFile]:
