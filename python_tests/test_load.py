@@ -19,8 +19,8 @@ import pytest
 
 from flyer_analytics import generate
 from flyer_analytics.load import __main__ as load_command
-from flyer_analytics.load.files import zstd
 from flyer_analytics.load.outcome import FAILED, PARTLY_LOADED
+from flyer_analytics.load.unpack import zstd
 from python_tests.conftest import PROJECT, Project
 
 HEADER = b"timestamp,user_id,event,flyer_id,merchant_id\n"
@@ -109,6 +109,21 @@ def test_ids_are_kept_unchanged(project: Project, file: Path) -> None:
     assert project.query(REJECTED) == []
 
 
+def test_two_fields_of_several_lines_are_one_record(project: Project, file: Path) -> None:
+    file.write_bytes(
+        b"user_id,timestamp,event,flyer_id,merchant_id\n"
+        b'"u\n9",2018-10-01T13:09:00Z,flyer_open,"1\n9",2\nu1,2018-10-01T13:00:00Z,flyer_open,1,9\n'
+    )
+    project.load(file)
+    assert project.query(LOADED) == [("u\n9", "flyer_open", "1\n9", "2"), GOOD_ROWS[0]]
+
+
+def test_a_stray_quote_among_very_many_columns(project: Project, file: Path) -> None:
+    more = b"".join(b",x%d" % number for number in range(1100))
+    file.write_bytes(b"".join(line.strip() + more + b"\n" for line in (HEADER, GOOD, GOOD.replace(b"u1", b'"u2'))))
+    assert project.load(file).endswith("Loaded 1 row from 1 file, 1 line rejected")
+
+
 def test_a_stray_quote_affects_its_own_line_only(project: Project, file: Path) -> None:
     two_lines = b'2018-10-01T13:00:00-04:00,"two\nlines",flyer_open,1,9\n'
     stray = b'2018-10-01T13:00:00-04:00,"stray,flyer_open,1,9\n'
@@ -121,8 +136,12 @@ def test_a_stray_quote_affects_its_own_line_only(project: Project, file: Path) -
 @pytest.mark.parametrize(
     ("name", "content", "complaint"),
     [
-        ("binary.csv", bytes(range(255, -1, -1)) * 20, "has no header line in valid UTF-8"),
-        ("utf16.csv", (HEADER + GOOD).decode().encode("utf-16-le"), "has no header line in valid UTF-8"),
+        ("binary.csv", bytes(range(255, -1, -1)) * 20, "has no header: its first line is blank or not"),
+        (
+            "utf16.csv",
+            (HEADER + GOOD).decode().encode("utf-16-le"),
+            "has no header: its first line is blank or not",
+        ),
         ("text.csv", b"once upon a time\n", "has no column timestamp, user_id, event, flyer_id, merchant_id"),
         ("short.csv", b"timestamp,user_id,event,flyer_id\n", "has no column merchant_id; its columns are: timestamp"),
         ("other.csv", (HEADER + GOOD).replace(b",", b"|"), "has no column timestamp"),
@@ -141,7 +160,7 @@ def test_a_stray_quote_affects_its_own_line_only(project: Project, file: Path) -
         ("wrong.csv.gz", zipped(HEADER + GOOD)[:-8] + bytes(8), "is damaged: CRC check failed"),
         ("more.csv.gz", zipped(HEADER + GOOD) + b"more", "is damaged: Not a gzipped file"),
         ("cut.csv.zst", zstd.compress(HEADER + GOOD)[:-5], "is damaged: Compressed file ended before"),
-        ("not.parquet", HEADER + GOOD, "cannot be read: Invalid Input Error: No magic bytes"),
+        ("not.parquet", HEADER + GOOD, "cannot be read, is it damaged? Invalid Input Error: No magic bytes"),
     ],
 )
 def test_an_unusable_file_is_reported_and_others_load(
@@ -220,6 +239,30 @@ def test_parts_of_names_that_begin_with_a_dot_or_underscore_are_left_alone(proje
     (folder / "_d.csv").write_bytes(HEADER + ALSO_GOOD)
     project.load(folder / "_d.csv")
     assert project.query(LOADED) == GOOD_ROWS[::-1]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("*.csv", "a"),
+        ("**/*.csv", "abcd"),
+        ("**", "abcd"),
+        ("x/*.csv", "b"),
+        ("x/*/*.csv", "c"),
+        ("[x]/[!q]/?.csv", "c"),
+        ("./x//**/*.csv", "bc"),
+        ("x*/b.csv", "bd"),
+    ],
+)
+def test_patterns(project: Project, pattern: str, names: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number, name in enumerate(("a.csv", "x/b.csv", "x/y/c.csv", "xx/b.csv")):
+        (project.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (project.folder / name).write_bytes(HEADER + GOOD.replace(b"u1", b"abcd"[number : number + 1]))
+    (project.folder / "x" / "loop").symlink_to(project.folder / "x")
+    monkeypatch.chdir(project.folder)
+    for path in (pattern, f"{project.folder}/{pattern}"):
+        project.load(path)
+        assert project.query("select string_agg(user_id, '' order by user_id) from raw.flyer_events") == [(names,)]
 
 
 def test_every_file_is_loaded_or_named(project: Project) -> None:
@@ -427,6 +470,16 @@ def test_known_files_are_not_read_and_changed_ones_are(project: Project, file: P
     assert project.load(project.folder / "*.csv") == "Loaded 0 rows from 0 files, 2 files already loaded"
 
 
+@pytest.mark.parametrize("ending", ["csv", "json", "parquet"])
+def test_lines_in_pairs_or_another_order_are_other_content(project: Project, ending: str) -> None:
+    """DuckDB hashes two columns to the exclusive or of two hashes, which would cancel out."""
+    for name, merchants in (("a", "9, 9"), ("b", "7, 7"), ("c", "7, 9"), ("d", "9, 7")):
+        columns = "'t' as timestamp, 'u' as user_id, 'favorite' as event, null as flyer_id"
+        rows = f"select {columns}, unnest([{merchants}]) as merchant_id"
+        duckdb.sql(f"copy ({rows}) to '{project.folder}/{name}.{ending}'")
+    assert project.load(project.folder).endswith("Loaded 8 rows from 4 files")
+
+
 def test_a_database_of_an_earlier_version_gets_the_new_columns(project: Project, file: Path) -> None:
     file.write_bytes(HEADER + GOOD)
     project.load(file)
@@ -502,6 +555,7 @@ def test_exit_status_and_last_line(project: Project, file: Path, capsys: pytest.
         (file, 0, "Loaded 0 rows from 0 files, 1 file already loaded"),
         (broken, 1, "Loaded 0 rows from 0 files, 1 file not loaded"),
         (project.folder / "nowhere", 1, "Loaded nothing"),
+        (project.folder / ("x" * 300), 1, "Loaded nothing"),
     ):
         assert load_command.main([str(path)]) == status
         assert capsys.readouterr().out.splitlines()[-1] == last_line
@@ -528,6 +582,40 @@ def test_make_load_passes_the_name_as_it_is(tmp_path: Path, name: str) -> None:
     assert made.stdout == f"{name}\n", made.stderr
 
 
+def test_nobody_reads_what_is_said(project: Project, file: Path) -> None:
+    file = file.with_name("é日.csv")
+    file.write_bytes(HEADER + GOOD)
+    ascii_only = os.environ | {"PYTHONIOENCODING": "ascii"}
+    with subprocess.Popen(
+        command(project.database, file), cwd=PROJECT, env=ascii_only, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as load:
+        assert load.stdout
+        assert load.stderr
+        load.stdout.close()
+        assert load.stderr.read() == b""
+    assert load.returncode == 0
+    assert project.query(LOADED) == GOOD_ROWS[:1]
+    said = subprocess.run(command(project.database, file), cwd=PROJECT, env=ascii_only, capture_output=True)
+    assert said.stdout == b"Loaded 0 rows from 0 files, 1 file already loaded\n"
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_load_says_so(project: Project, file: Path, sent: signal.Signals) -> None:
+    file.write_bytes(HEADER + GOOD * 3_000_000)
+    with subprocess.Popen(
+        command(project.database, file), cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as load:
+        assert load.stdout
+        assert load.stderr
+        assert "Reading" in load.stdout.readline()
+        time.sleep(0.3)
+        load.send_signal(sent)
+        assert load.stdout.read().splitlines()[-1:] == ["Loaded nothing: interrupted"]
+        assert load.stderr.read() == ""
+    assert load.returncode == FAILED
+    assert project.query(LOADED) == []
+
+
 def command(database: Path, path: Path, *wrapper: str) -> list[str]:
     """Return the command that loads ``path`` in a process of its own."""
     return [
@@ -549,7 +637,7 @@ def test_a_killed_load_loads_nothing_and_can_be_repeated(project: Project) -> No
             assert load.stdout is not None
             while "Reading" not in (line := load.stdout.readline()):
                 assert line, "the load has ended"
-            time.sleep(random.random() * 0.8)
+            time.sleep(random.random() * 0.3)
             load.send_signal(signal.SIGKILL)
         assert load.returncode == -signal.SIGKILL
         with duckdb.connect(str(project.database)) as connection:

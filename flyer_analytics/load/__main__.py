@@ -2,8 +2,11 @@
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
+from typing import TextIO
 
 from flyer_analytics.dbt_profile import database_path
 from flyer_analytics.load import disk
@@ -34,6 +37,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="dbt target for files in S3 (default: DBT_TARGET, or redshift)",
     )
     options = parser.parse_args(arguments)
+    if not options.path.strip():
+        parser.error("the path is empty")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # of names that the terminal cannot show
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     try:
         if options.path.startswith("s3://"):
             from flyer_analytics.load import s3  # here, since dbt takes seconds to import
@@ -42,21 +51,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             outcome = disk.load(options.path, database_path(), say)
     except LoadError as error:
-        print(error, file=sys.stderr)
+        say(str(error), sys.stderr)
         say("Loaded nothing")
         return FAILED
     except KeyboardInterrupt:
         say("Loaded nothing: interrupted")
         return FAILED
     for warning in outcome.warnings():
-        print(warning, file=sys.stderr)
+        say(warning, sys.stderr)
     say(str(outcome))
     return outcome.status
 
 
-def say(line: str) -> None:
-    """Print a line at once."""
-    print(line, flush=True)
+def say(line: str, stream: TextIO | None = None) -> None:
+    """Print a line at once, to stdout by default. A stream that nobody reads any more does not stop a load."""
+    stream = stream or sys.stdout
+    try:
+        print(line, file=stream, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 if __name__ == "__main__":

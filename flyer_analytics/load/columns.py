@@ -13,7 +13,7 @@ SOURCES = Path(__file__).parents[2] / "models" / "staging" / "flyer_app" / "_fly
 # JSON may leave out nulls. If nobody opened a flyer in an hour, the other keys do not occur in its file.
 REQUIRED_KEYS = ("timestamp", "user_id", "event")
 DELIMITERS = ",;\t"
-NO_HEADER = "has no header line in valid UTF-8. To convert UTF-16: iconv -f UTF-16 -t UTF-8"
+NO_HEADER = "has no header: its first line is blank or not UTF-8. To convert UTF-16: iconv -f UTF-16 -t UTF-8"
 IS_ARRAY = "is a JSON array, not one JSON object per line. To convert it: jq -c '.[]'"
 
 
@@ -51,7 +51,7 @@ def header(line: str) -> tuple[str, list[str]]:
         ((split(delimiter), delimiter) for delimiter in DELIMITERS),
         key=lambda found: len({*event_columns()} & {*found[0]}),
     )
-    require_columns(names)
+    require_columns(names or [line])
     return delimiter, names
 
 
@@ -67,4 +67,4 @@ def require_columns(names: Sequence[str], required: Iterable[str] | None = None)
 
 def ignored(names: Iterable[str]) -> list[str]:
     """Return the names that are no column of an event."""
-    return sorted({*names} - {*event_columns()})
+    return sorted({*names} - {*event_columns(), ""})

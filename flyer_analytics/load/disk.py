@@ -15,10 +15,11 @@ import duckdb
 
 from flyer_analytics.dbt_profile import memory_limit, storage_version
 from flyer_analytics.load.columns import event_columns, raw_tables
-from flyer_analytics.load.files import DiskFile, link_or_copy, on_disk, usable
+from flyer_analytics.load.files import DiskFile, on_disk, usable
 from flyer_analytics.load.formats import FORMATS
 from flyer_analytics.load.formats.batch import Batch, Rows
 from flyer_analytics.load.outcome import EmptyFileError, FileError, LoadError, Outcome, Rejection, Say, counted
+from flyer_analytics.load.unpack import link_or_copy
 
 # Files are read many at a time. If one of them is damaged, they are read again in halves.
 BATCH_FILES = 2000
@@ -37,6 +38,10 @@ def load(path: str, database: Path, say: Say) -> Outcome:
             Load(connection, scratch, files, say, outcome).run()
     except (duckdb.Error, OSError) as error:
         raise LoadError(f"Nothing was loaded into {database}: {error}") from error
+    except RuntimeError as error:  # so DuckDB reports Ctrl-C
+        if "interrupted" not in str(error):
+            raise
+        raise KeyboardInterrupt from None
     return outcome
 
 
@@ -51,7 +56,7 @@ def connect(database: Path) -> duckdb.DuckDBPyConnection:
             raise
         raise LoadError(f"{database} is in use. Wait until the other process has ended: {error}") from error
     connection.execute("set timezone = 'UTC'")
-    connection.execute(f"set enable_progress_bar = {sys.stdout.isatty()}")
+    connection.execute(f"set enable_progress_bar = {is_terminal()}")
     return connection
 
 
@@ -63,6 +68,10 @@ def scratch_folder(database: Path) -> Iterator[Path]:
         shutil.rmtree(left_behind, ignore_errors=True)
     with TemporaryDirectory(prefix=prefix, dir=database.absolute().parent) as folder:
         yield Path(folder)
+
+
+def is_terminal() -> bool:
+    return sys.stdout is not None and sys.stdout.isatty()
 
 
 class Load:
@@ -131,8 +140,8 @@ class Load:
     def show_progress(self, files: Iterable[int]) -> None:
         """In a terminal, add files to what is done. For single statements that take long, DuckDB shows its own bar."""
         self.done += self.size(files)
-        if sys.stdout.isatty():
-            print(f"\r{self.done / self.to_do:4.0%}", end="\r", flush=True)
+        if is_terminal():
+            self.say(f"{self.done / self.to_do:4.0%}")
 
     def query(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         return self.connection.execute(sql, parameters).fetchall()
@@ -192,41 +201,42 @@ class Load:
                 yield batch
 
     def read(self, files: Sequence[int]) -> list[Rows]:
-        """Read files of one format, and note the fingerprint of each. Those that cannot be loaded are refused."""
+        """Read files of one format. Those that cannot be loaded are refused."""
         self.batches += 1
         paths = {file: path for file in files if (path := self.plain_path(file))}
         if not paths:
             return []
         try:
-            batch = Batch(self.connection, str(self.batches), paths, self.refuse)
+            batch = Batch(self.connection, str(self.batches), dict(paths), self.refuse)
             found = list(FORMATS[self.files[files[0]].format or ""](batch))
-            fingerprints = [pair for rows in found for pair in self.query(rows.fingerprints)]
         except (duckdb.OutOfMemoryException, duckdb.InterruptException):
             raise
         except duckdb.Error as error:
-            if len(paths) == 1:
-                self.refuse(files[0], FileError(f"cannot be read: {str(error).splitlines()[0]}"))
+            readable = [*paths]
+            if len(readable) == 1:
+                name = self.files[readable[0]].name
+                message = str(error).splitlines()[0].replace(str(paths[readable[0]]), name)
+                self.refuse(readable[0], FileError(f"cannot be read, is it damaged? {message}"))
                 return []
-            half = len(files) // 2
-            return self.read(files[:half]) + self.read(files[half:])
+            half = len(readable) // 2
+            return self.read(readable[:half]) + self.read(readable[half:])
         finally:
             for path in paths.values():
                 if not path.is_symlink():
                     path.unlink()
         self.show_progress(files)
-        self.fingerprints.update(fingerprints)
         for rows in found:
+            self.fingerprints.update(rows.fingerprints)
             if rows.ignored:
                 self.notes.update(dict.fromkeys(rows.files, f"; ignored columns: {', '.join(rows.ignored)[:200]}"))
         return found
 
     def plain_path(self, file: int) -> Path | None:
-        """Return a path for the file that is no pattern to DuckDB and not compressed; None if that is not possible."""
-        source = self.files[file]
-        path = self.scratch / f"{file}.{'parquet' if source.format == 'parquet' else 'txt'}"
+        """Return a path for the content of a file that DuckDB can read; None if the file is refused."""
+        path = self.scratch / f"{file}.{self.files[file].format}"
         path.unlink(missing_ok=True)
         try:
-            link_or_copy(source, path)
+            link_or_copy(self.files[file], path)
         except FileError as problem:
             self.refuse(file, problem)
         except OSError as error:

@@ -1,32 +1,24 @@
 """Which files a path names, and what their names say."""
 
-import gzip
 import os
 import re
 import stat
-import sys
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from glob import glob
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import TypeVar
 
-from flyer_analytics.load.outcome import FileError, LoadError, Outcome, Say
+from flyer_analytics.load.outcome import LoadError, Outcome, Say
 
-if sys.version_info >= (3, 14):
-    from compression import zstd as zstd
-else:
-    from backports import zstd as zstd
-
-NAME = re.compile(r"[.](?:(csv|tsv|json|jsonl|ndjson)(?:[.](gz|zst))?|(parquet))$", re.IGNORECASE)
-ENDINGS = ".csv, .tsv, .json, .jsonl, .ndjson (each optionally followed by .gz or .zst) or .parquet"
-OPENERS: dict[str | None, Callable[[Path, str], IO[bytes]]] = {
-    None: Path.open,
-    "gz": gzip.open,  # type: ignore[dict-item]
-    "zst": zstd.open,  # type: ignore[dict-item]
-}
+# The formats of names. Text may be compressed, Parquet compresses itself.
+TEXT_ENDINGS = {"csv": "csv", "tsv": "csv", "json": "json", "jsonl": "json", "ndjson": "json"}
+OTHER_ENDINGS = {"parquet": "parquet"}
+NAME = re.compile(
+    rf"[.](?:(?P<text>{'|'.join(TEXT_ENDINGS)})(?:[.](?P<compression>gz|zst))?|(?P<other>{'|'.join(OTHER_ENDINGS)}))$",
+    re.IGNORECASE,
+)
+ENDINGS = f".{', .'.join(TEXT_ENDINGS)} (each optionally followed by .gz or .zst) or .{', .'.join(OTHER_ENDINGS)}"
 
 
 @dataclass(frozen=True)
@@ -42,16 +34,17 @@ class File:
     def format(self) -> str | None:
         """`csv`, `json` or `parquet`; None if the name says nothing."""
         found = NAME.search(self.name)
-        if not found:
-            return None
-        ending = (found[1] or found[3]).lower()
-        return {"tsv": "csv", "jsonl": "json", "ndjson": "json"}.get(ending, ending)
+        return found and (TEXT_ENDINGS | OTHER_ENDINGS)[(found["text"] or found["other"]).lower()]
+
+    @property
+    def is_text(self) -> bool:
+        return self.format in TEXT_ENDINGS.values()
 
     @property
     def compression(self) -> str | None:
         """`gz` or `zst`, if compressed."""
         found = NAME.search(self.name)
-        return found[2].lower() if found and found[2] else None
+        return found["compression"].lower() if found and found["compression"] else None
 
 
 AnyFile = TypeVar("AnyFile", bound=File)
@@ -63,93 +56,68 @@ class DiskFile(File):
     """UTC, without a time zone."""
 
 
-def link_or_copy(file: DiskFile, target: Path) -> None:
-    """Make the content of a file available as ``target``: not compressed, and lines of text ended by a line feed.
-
-    Raises OSError if the file cannot be read, and FileError if it is damaged.
-    """
-    with Path(file.name).open("rb") as source:
-        if file.format == "parquet" or not (file.compression or any(b"\r" in chunk for chunk in chunks(source))):
-            target.symlink_to(Path(file.name).absolute())
-            return
-    unpack(Path(file.name), file.compression, target)
-
-
-def unpack(source: Path, compression: str | None, target: Path) -> None:
-    """Write the text in a file to ``target``.
-
-    Python checks lengths and checksums, while DuckDB takes the readable part of a damaged file for all of it. And in
-    files with carriage returns, DuckDB can lose text after a line that ends in another way than the first. Raises
-    FileError if the file is damaged.
-    """
-    try:
-        with OPENERS[compression](source, "rb") as packed, target.open("wb") as plain:
-            for chunk in chunks(packed):
-                plain.write(chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
-    except (EOFError, zlib.error, zstd.ZstdError, gzip.BadGzipFile) as error:
-        raise FileError(f"is damaged: {error}") from None
-
-
-def chunks(file: IO[bytes]) -> Iterator[bytes]:
-    """Yield a file in parts, none of which ends between a carriage return and a line feed."""
-    while chunk := file.read(2**20):
-        while chunk.endswith(b"\r") and (more := file.read(1)):
-            chunk += more
-        yield chunk
-
-
 def on_disk(path: str, say: Say, outcome: Outcome) -> list[DiskFile]:
     """Return the files that ``path`` names: itself, those that match it as a pattern, or those in it as a folder.
 
     Raises LoadError if there are none.
     """
-    root = Path(re.split(r"[*?[]", path)[0].rpartition("/")[0])
-    if Path(path).is_file():
-        root = Path(path)
-        found = [root]
-    elif Path(path).is_dir():
-        root = Path(path)
-        found = list(files_below(root, outcome))
-    else:  # not Path.glob, whose ** matches only folders until Python 3.13
-        matching = map(Path, glob(path, recursive=True, include_hidden=True))  # noqa: PTH207
-        found = [name for name in matching if not name.is_dir()]
-    if not found:
+    try:
+        if Path(path).is_file():
+            root, names = Path(path), [path]
+        elif Path(path).is_dir():
+            root = Path(path)
+            names = list(files_below(root, outcome))
+        else:
+            pattern = str(Path(path))
+            folder = before_pattern(pattern).rpartition("/")[0]
+            root = Path(folder or Path(pattern).anchor)
+            depth = None if "**" in pattern else pattern[len(folder) + 1 :].count("/")
+            names = [name for name in files_below(root, outcome, depth) if pattern_of(pattern).fullmatch(name)]
+    except OSError as error:
+        raise LoadError(f"{shown(path)} cannot be read: {error.strerror}") from error
+    if not names and not outcome.problems:
         raise LoadError(
             f"Nothing to load at '{shown(path)}':"
             " no file with this name, no file that matches, no folder with files in it"
         )
-    names = visible(sorted(map(str, found)), "" if root == Path() else str(root), say)
-    return [file for name in names if (file := described(name, outcome))]
+    kept = visible(sorted(names), "" if root == Path() else str(root), say)
+    return [file for name in kept if (file := described(name, outcome))]
 
 
-def described(name: str, outcome: Outcome) -> DiskFile | None:
-    """Return a file with its size and time of change, or note what is wrong with it."""
-    try:
-        name.encode()
-        found = Path(name).stat()
-        modified_at = datetime.fromtimestamp(found.st_mtime, UTC).replace(tzinfo=None)
-        if stat.S_ISREG(found.st_mode):
-            return DiskFile(name, found.st_size, modified_at)
-        outcome.problems.append(f"{name} is not a regular file")
-    except UnicodeEncodeError:
-        outcome.problems.append(f"{shown(name)}: its name is not UTF-8. Rename it")
-    except OSError as error:
-        outcome.problems.append(f"{name} cannot be read: {error.strerror}")
-    return None
+def before_pattern(path: str) -> str:
+    """Return the part of a path before its first wildcard."""
+    return re.split(r"[*?[]", path)[0]
 
 
-def files_below(folder: Path, outcome: Outcome) -> Iterator[Path]:
-    """Yield the files in a folder and its subfolders, also behind links, each folder once."""
+def pattern_of(path: str) -> re.Pattern[str]:
+    """Return a regular expression for a pattern: `*` and `?` match within a folder, `**` across folders."""
+    wildcards = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    parts = re.split(r"(\*\*/|\*\*|\*|\?|\[!?[^]]+\])", path)
+    return re.compile(
+        "".join(
+            wildcards.get(part) or (part.replace("[!", "[^") if place % 2 else re.escape(part))
+            for place, part in enumerate(parts)
+        ),
+        re.DOTALL,
+    )
+
+
+def files_below(root: Path, outcome: Outcome, depth: int | None = None) -> Iterator[str]:
+    """Yield the files in a folder and its subfolders, also behind links, each folder once.
+
+    ``depth`` limits how many levels down.
+    """
 
     def complain(error: OSError) -> None:
         outcome.problems.append(f"{shown(error.filename)} cannot be read: {error.strerror}")
 
-    seen = {folder.resolve()}
-    for parent, folders, names in os.walk(folder, onerror=complain, followlinks=True):
-        new = [name for name in folders if Path(parent, name).resolve() not in seen]
-        seen.update(Path(parent, name).resolve() for name in new)
-        folders[:] = new
-        yield from (Path(parent, name) for name in names)
+    seen = {root.resolve()}
+    for folder, subfolders, names in os.walk(root, onerror=complain if root.is_dir() else None, followlinks=True):
+        level = len(Path(folder).parts) - len(root.parts)
+        new = {name: target for name in subfolders if (target := Path(folder, name).resolve()) not in seen}
+        subfolders[:] = new if depth is None or level < depth else []
+        seen.update(new[name] for name in subfolders)
+        yield from (str(Path(folder, name)) for name in names)
 
 
 def visible(names: Iterable[str], root: str, say: Say) -> list[str]:
@@ -169,6 +137,22 @@ def visible(names: Iterable[str], root: str, say: Say) -> list[str]:
     for part in left_alone:
         say(f"{shown(part)}: left alone, since its name begins with . or _")
     return kept
+
+
+def described(name: str, outcome: Outcome) -> DiskFile | None:
+    """Return a file with its size and time of change, or note what is wrong with it."""
+    try:
+        name.encode()
+        found = Path(name).stat()
+        modified_at = datetime.fromtimestamp(found.st_mtime, UTC).replace(tzinfo=None)
+        if stat.S_ISREG(found.st_mode):
+            return DiskFile(name, found.st_size, modified_at)
+        outcome.problems.append(f"{name} is not a regular file")
+    except UnicodeEncodeError:
+        outcome.problems.append(f"{shown(name)}: its name is not UTF-8. Rename it")
+    except OSError as error:
+        outcome.problems.append(f"{name} cannot be read: {error.strerror}")
+    return None
 
 
 def usable(files: Sequence[AnyFile], path: str, say: Say, outcome: Outcome) -> list[AnyFile]:

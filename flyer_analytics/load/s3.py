@@ -5,16 +5,14 @@ content is already loaded, writes one manifest for all new files of the same sha
 `load_events`, which executes one COPY per manifest, all in one transaction.
 """
 
-import fnmatch
 import json
 import os
-import re
 import tempfile
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,9 +25,10 @@ from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 from dbt_common.events.base_types import EventMsg
 
-from flyer_analytics.load.columns import IS_ARRAY, NO_HEADER, event_columns, header, require_columns
-from flyer_analytics.load.files import File, unpack, usable, visible, zstd
+from flyer_analytics.load.columns import IS_ARRAY, event_columns, header, require_columns
+from flyer_analytics.load.files import File, before_pattern, pattern_of, usable, visible
 from flyer_analytics.load.outcome import FileError, LoadError, Outcome, Rejection, Say, counted
+from flyer_analytics.load.unpack import unpack, zstd
 
 TEXT = "varchar(65535)"
 # Types that the columns of a Parquet file may have, by DuckDB's and Redshift's names.
@@ -136,6 +135,8 @@ class Load:
                 return function(file)
             except FileError as problem:
                 return problem
+            except ClientError as error:
+                return FileError(f"cannot be read: {error}")
 
         found = {}
         with ThreadPoolExecutor(REQUESTS_AT_A_TIME) as pool:
@@ -172,15 +173,21 @@ class Load:
             )
         loaded = self.dbt.answer("load_events", copies=copies)
         self.outcome.rows = loaded["rows"]
-        reasons: dict[str, Rejection] = {}
-        for found in loaded["rejections"]:
-            rejection = reasons.setdefault(found["reason"], Rejection(**found | {"lines": 0}, line=None))
-            reasons[found["reason"]] = replace(rejection, lines=rejection.lines + found["lines"])
-        self.outcome.rejections = [*reasons.values()]
+        self.outcome.rejections = by_reason(loaded["rejections"])
         self.outcome.require_usable_lines()
         self.outcome.files = len(shapes)
         for file in shapes:
             self.say(f"{file.name}: {counted(loaded['rejected_by_file'].get(file.name, 0), 'rejected line')}")
+
+
+def by_reason(rejections: list[dict[str, Any]]) -> list[Rejection]:
+    """Return rejections of files with the same reason as one, with the file that has most of them."""
+    lines: dict[str, int] = defaultdict(int)
+    examples: dict[str, dict[str, Any]] = {}
+    for rejection in rejections:  # those of most lines come first
+        lines[rejection["reason"]] += rejection["lines"]
+        examples.setdefault(rejection["reason"], rejection)
+    return [Rejection(**example | {"lines": lines[reason]}, line=None) for reason, example in examples.items()]
 
 
 class Store:
@@ -196,15 +203,13 @@ class Store:
         """
         bucket, key = split(path)
         if key.endswith(".manifest"):
-            return [self.file(entry["url"]) for entry in json.loads(self.read(bucket, key))["entries"]]
-        prefix = re.split(r"[*?[]", key)[0]
+            return self.manifest(path)
+        prefix = before_pattern(key)
         listed = [file for file in self.listing(bucket, prefix) if not file.key.endswith("/")]
         if itself := [file for file in listed if file.key == key]:
             return itself
-        # Patterns work as on disk: * matches within a folder, ** across folders.
-        depths = range(1025) if "**" in key else (key.count("/"),)
         root = prefix.rpartition("/")[0]
-        found = [file for file in listed if fnmatch.fnmatchcase(file.key, key) and file.key.count("/") in depths]
+        found = [file for file in listed if pattern_of(key).fullmatch(file.key)]
         if not found:
             root = key.rstrip("/")
             found = [file for file in listed if not root or file.key.startswith(f"{root}/")]
@@ -215,6 +220,13 @@ class Store:
         kept = {*visible((file.name for file in found), f"s3://{bucket}/{root}".rstrip("/"), say)}
         return [file for file in found if file.name in kept]
 
+    def manifest(self, url: str) -> list[S3File]:
+        """Return the files that a manifest of COPY lists. Raises LoadError if it is none, or a file is missing."""
+        try:
+            return [self.file(entry["url"]) for entry in json.loads(self.read(*split(url)))["entries"]]
+        except (ValueError, KeyError, TypeError) as error:
+            raise LoadError(f"{url} is not a manifest of COPY: {error!r}") from error
+
     def listing(self, bucket: str, prefix: str) -> Iterator[S3File]:
         for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
             for entry in page.get("Contents", []):
@@ -223,7 +235,10 @@ class Store:
 
     def file(self, url: str) -> S3File:
         bucket, key = split(url)
-        head = self.client.head_object(Bucket=bucket, Key=key)
+        try:
+            head = self.client.head_object(Bucket=bucket, Key=key)
+        except ClientError as error:
+            raise LoadError(f"{url} cannot be read: {error}") from error
         return S3File(url, head["ContentLength"], bucket, key, head["ETag"].strip('"'))
 
     def read(self, bucket: str, key: str, part: str = "0-") -> bytes:
@@ -238,16 +253,19 @@ class Store:
     def shape(self, file: S3File) -> Shape:
         """Return the shape of a file. Raises FileError if it cannot be loaded."""
         delimiter = None
-        if file.format == "parquet":
-            found = self.parquet_columns(file)
-            require_columns([name for name, _ in found])
-        elif file.format == "json":
-            if self.first_line(file).startswith("["):
-                raise FileError(IS_ARRAY)
-            found = [(name, TEXT) for name in event_columns()]
-        else:
-            delimiter, names = header(self.first_line(file))
-            found = [(name, TEXT) for name in names]
+        match file.format:
+            case "csv":
+                delimiter, names = header(self.beginning(file).partition("\n")[0].rstrip("\r"))
+                found = [(name, TEXT) for name in names]
+            case "json":
+                if self.beginning(file).lstrip().startswith("["):
+                    raise FileError(IS_ARRAY)
+                found = [(name, TEXT) for name in event_columns()]
+            case "parquet":
+                found = self.parquet_columns(file)
+                require_columns([name for name, _ in found])
+            case other:
+                raise FileError(f"is {other}, which COPY cannot load")
         # Only the columns of an event need their names.
         columns = tuple(
             (name if name in event_columns() else f"ignored_{number}", kind)
@@ -255,17 +273,20 @@ class Store:
         )
         return Shape(file.format or "", file.compression, delimiter, columns)
 
-    def first_line(self, file: S3File) -> str:
-        """Return the first line of a text file. Raises FileError if it has none in valid UTF-8."""
+    def beginning(self, file: S3File) -> str:
+        """Return the beginning of a text file. Bytes that are not UTF-8 become NUL.
+
+        Raises FileError if it is damaged.
+        """
         start = self.read(file.bucket, file.key, f"0-{FIRST_BYTES - 1}")
         try:
             if file.compression == "gz":
                 start = zlib.decompressobj(wbits=31).decompress(start, FIRST_BYTES)
             elif file.compression == "zst":
                 start = zstd.ZstdDecompressor().decompress(start, FIRST_BYTES)
-            return start.decode("utf-8-sig", errors="ignore" if len(start) == FIRST_BYTES else "strict").splitlines()[0]
-        except (zlib.error, zstd.ZstdError, UnicodeDecodeError, IndexError):
-            raise FileError(NO_HEADER) from None
+        except (zlib.error, zstd.ZstdError) as error:
+            raise FileError(f"is damaged: {error}") from None
+        return start.decode("utf-8-sig", errors="replace").replace("\ufffd", "\0")
 
     def parquet_columns(self, file: S3File) -> list[tuple[str, str]]:
         """Return the columns of a Parquet file, which DuckDB reads from a copy of the file's end in a file of its size.
@@ -331,7 +352,7 @@ class Dbt:
         """Run an operation and return the messages that it logged. Raises LoadError with its error message."""
         self.said.clear()
         self.errors.clear()
-        options = ["--target", self.target, "--args", json.dumps(arguments)]
+        options = ["--target", self.target, "--args", json.dumps(arguments, ensure_ascii=False)]
         result = self.runner.invoke(["--log-level", "none", "run-operation", operation, *options])
         if not result.success:
             raise LoadError("\n".join(self.errors) or str(result.exception))

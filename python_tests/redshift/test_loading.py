@@ -14,9 +14,9 @@ import duckdb
 import pytest
 from moto import mock_aws
 
-from flyer_analytics.load.files import zstd
 from flyer_analytics.load.outcome import LoadError, Outcome
 from flyer_analytics.load.s3 import Dbt, load
+from flyer_analytics.load.unpack import zstd
 from tools.redshift_standin.copying import copy_locally
 from tools.redshift_standin.standin import Standin
 
@@ -213,8 +213,8 @@ def test_new_files_are_loaded_once(warehouse: Warehouse) -> None:
 
 def test_files_of_the_same_columns_are_one_copy(warehouse: Warehouse) -> None:
     for number in range(5):
-        warehouse.put(f"day={number}/part.csv", HEADER + ROW.format(number))
-    warehouse.load("s3://flyers/day=*/*.csv")
+        warehouse.put(f"day={number}/é😀.csv", HEADER + ROW.format(number))
+    warehouse.load("s3://flyers/**/*.csv")
     assert len(warehouse.copies()) == 1
     source = warehouse.query('select distinct _source_file from "raw".flyer_events')
     assert re.fullmatch(r"s3://lists/manifests/\d{8}T\d{12}-1[.]manifest", source[0][0])
@@ -279,7 +279,7 @@ def test_files_that_cannot_be_loaded_are_reported_after_the_others_are_loaded(wa
     assert outcome.problems == [
         "s3://flyers/array.json is a JSON array, not one JSON object per line. To convert it: jq -c '.[]'",
         "s3://flyers/nested.parquet has column x of type STRUCT(a INTEGER), which COPY cannot load: remove it",
-        "s3://flyers/no.csv.gz has no header line in valid UTF-8. To convert UTF-16: iconv -f UTF-16 -t UTF-8",
+        "s3://flyers/no.csv.gz is damaged: Error -3 while decompressing data: incorrect header check",
         "s3://flyers/no.parquet is not a Parquet file",
         "s3://flyers/short.csv has no column event, flyer_id, merchant_id; its columns are: timestamp, user_id",
         "s3://flyers/twice.csv has duplicate column names; its columns are: timestamp, user_id, event,"
@@ -327,11 +327,15 @@ def _sources(warehouse: Warehouse, copy: str) -> str:
     [
         ("events/*.csv", "events/[*].csv is not in S3"),
         ("s3://flyers/none/", "Nothing to load at s3://flyers/none/: no object with this key"),
+        ("s3://flyers/broken.manifest", "s3://flyers/broken.manifest is not a manifest of COPY"),
+        ("s3://flyers/gone.manifest", "s3://flyers/gone.csv cannot be read: "),
         ("s3://flyers/readme.txt", "Nothing to load at 's3://flyers/readme.txt': file names must end in .csv"),
     ],
 )
 def test_a_path_without_files_is_an_error(warehouse: Warehouse, path: str, message: str) -> None:
     warehouse.put("readme.txt", "no events")
+    warehouse.put("broken.manifest", "{}")
+    warehouse.put("gone.manifest", '{"entries": [{"url": "s3://flyers/gone.csv"}]}')
     with pytest.raises(LoadError, match=message):
         warehouse.load(path)
 

@@ -2,13 +2,15 @@
 
 import glob
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import duckdb
 
+from flyer_analytics.dbt_profile import memory_limit
 from flyer_analytics.load.outcome import FileError
 
 Key = TypeVar("Key", bound=Hashable)
@@ -21,9 +23,12 @@ class Rows:
     files: list[int]
     """Their numbers."""
     query: str
-    """One row per record: file, line_number, the columns of an event, line, and reason if it cannot be loaded."""
-    fingerprints: str
-    """A query for one row per file: file, and a fingerprint of its content."""
+    """One row per record: file, line_number, columns of an event, line, and reason if it cannot be loaded.
+
+    It runs in the transaction, where an error would end the whole load: it must not fail, whatever the files hold.
+    """
+    fingerprints: dict[int, str]
+    """Of the content of each file."""
     ignored: list[str]
     """Columns that are no column of an event."""
 
@@ -32,7 +37,8 @@ class Rows:
 class Batch:
     """Files of one format, to be read together.
 
-    Each has a number, and a path with that stem, since DuckDB takes some characters of names for patterns.
+    Each has a number, and a path with that stem, since DuckDB takes some characters of names for patterns. Text is not
+    compressed there, and its lines end with line feeds.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -57,6 +63,14 @@ class Batch:
         return groups.items()
 
 
+@contextmanager
+def separate(batch: Batch) -> Iterator[Batch]:
+    """Yield the batch with an instance of DuckDB of its own."""
+    with duckdb.connect(config={"memory_limit": memory_limit()}) as connection:
+        connection.execute("set timezone = 'UTC'")
+        yield replace(batch, connection=connection)
+
+
 def text(value: object) -> str:
     """Return ``value`` as an SQL literal."""
     return "'" + str(value).replace("'", "''") + "'"
@@ -65,6 +79,14 @@ def text(value: object) -> str:
 def path_list(paths: Iterable[Path]) -> str:
     """Return paths as an SQL list, each of which DuckDB takes for one file and not for a pattern."""
     return f"[{', '.join(text(glob.escape(str(path))) for path in paths)}]"
+
+
+def fingerprint(*columns: str) -> str:
+    """Return an SQL aggregate that identifies rows by their numbers and ``columns``.
+
+    Hashed twice, since DuckDB combines the hashes of columns by an exclusive or, which would cancel out between rows.
+    """
+    return f"concat(count(*), '-', to_hex(bit_xor(hash(hash(line_number, {', '.join(columns)})))))"
 
 
 def number_of(path: str) -> str:

@@ -23,7 +23,7 @@ def read_csv(batch: Batch) -> Iterator[Rows]:
 
     for (delimiter, names), files in batch.grouped(header_of):
         query = Split(batch, lines, files, delimiter, names).query()
-        yield Rows(files, query, fingerprints(lines, files), ignored(names))
+        yield Rows(files, query, fingerprints(batch, lines, files), ignored(names))
 
 
 class Split:
@@ -101,7 +101,8 @@ class Split:
         The result counts only if it is a complete record and no later line of it is one by itself, so that a stray
         quote affects no line but its own.
         """
-        is_record = self.matches(f"({self.field}){{{len(self.names)}}}")
+        fields = f"regexp_extract_all({self.delimiter} || line, '{self.field}')"
+        is_record = f"({self.matches(f'({self.field})*')} and len({fields}) = {len(self.names)})"
         self.batch.query(f"""
             create temp table {self.joined} as
             with
@@ -148,8 +149,12 @@ class Split:
             complete as (
                 select
                     *,
-                    -- a span that begins where the previous one ends would use that line twice
-                    first_line = lag(last_line) over (partition by file order by first_line) as begins_inside
+                    -- a span that begins in another one would use lines twice
+                    first_line <= max(last_line) over (
+                        partition by file
+                        order by first_line
+                        rows between unbounded preceding and 1 preceding
+                    ) as begins_inside
                 from joined
                 where {is_record}
             )

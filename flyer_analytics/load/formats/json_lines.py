@@ -14,7 +14,7 @@ def read_json(batch: Batch) -> Iterator[Rows]:
     lines = read_lines(batch)
     first_characters = dict(
         batch.query(f"""
-            select file, ltrim(arg_min(line, line_number))[1] from {lines}
+            select file, ltrim(arg_min(line, line_number), ' ' || chr(9))[1] from {lines}
             where {IS_NOT_BLANK}
             group by file
         """)
@@ -32,7 +32,7 @@ def read_json(batch: Batch) -> Iterator[Rows]:
         if first_characters[file] == "[":
             raise FileError(IS_ARRAY)
         if file not in keys:
-            raise FileError("has no line that is a JSON object")
+            raise FileError("has no line that is a JSON object. To write one object per line: jq -c .")
         require_columns([*{key.lower() for key in keys[file]}], REQUIRED_KEYS)
         return tuple(sorted(key for key in keys[file] if key.lower() in event_columns()))
 
@@ -40,7 +40,7 @@ def read_json(batch: Batch) -> Iterator[Rows]:
         yield Rows(
             files,
             json_records(lines, files, spellings),
-            fingerprints(lines, files),
+            fingerprints(batch, lines, files),
             ignored(key.lower() for file in files for key in keys[file]),
         )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from flyer_analytics.load.formats.batch import Batch, is_one_of, number_of, path_list
+from flyer_analytics.load.formats.batch import Batch, fingerprint, is_one_of, number_of, path_list
 from flyer_analytics.load.outcome import EmptyFileError
 
 LONGEST_LINE = 20_000_000  # bytes
@@ -84,11 +84,6 @@ def add_unreadable_lines(batch: Batch, lines: str) -> None:
     """)
 
 
-def fingerprints(lines: str, files: Iterable[int]) -> str:
-    """Return the query for the fingerprints of files, each of its lines and their numbers."""
-    return f"""
-        select file, concat(count(*), '-', to_hex(bit_xor(hash(line_number, line)))) as fingerprint
-        from {lines}
-        where {is_one_of(files)}
-        group by file
-    """
+def fingerprints(batch: Batch, lines: str, files: Iterable[int]) -> dict[int, str]:
+    """Return the fingerprint of each file, of its lines and their numbers."""
+    return dict(batch.query(f"select file, {fingerprint('line')} from {lines} where {is_one_of(files)} group by file"))
