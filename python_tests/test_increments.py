@@ -174,7 +174,7 @@ def draw_user(user: str, draw: random.Random, settings: Settings) -> list[Delive
             timestamp=at.isoformat() + "Z",
             user_id=user,
             event=draw.choice(events),
-            flyer_id=draw.choice(["1", "1", "2", "null"]),
+            flyer_id=draw.choice(["1", "1.0", "2", "null"]),
             merchant_id=draw.choice(["A", "A", "B", ""]),
         )
         deliveries.append(row)

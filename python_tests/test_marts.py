@@ -188,6 +188,15 @@ def test_generated_days(project: Project, seed: int, start: str) -> None:
     assert_project_equals_oracle(project, events)
 
 
+def notation_of(at: datetime, draw: random.Random) -> str:
+    """An instant with an offset, in one of the notations of programs."""
+    timespec = "auto" if at.second or at.microsecond else draw.choice(["auto", "minutes"])
+    text = at.isoformat(sep=draw.choice("T "), timespec=timespec)
+    local, sign, offset = text[:-6], text[-6], text[-5:]
+    offsets = [f"{sign}{offset}", f"{sign}{offset.replace(':', '')}", f" {sign}{offset}"]
+    return local + draw.choice([*offsets, *(["Z", " Z", " UTC", "GMT"] if at.utcoffset() == timedelta() else [])])
+
+
 def timeline(user: str, draw: random.Random, zone: str) -> list[tuple[str, ...]]:
     """Up to 12 events of one user, with steps of time on and beside every limit, ties, repeats and unusable rows."""
     steps = [0, 0, 0.000001, 0.5, 1, 7, 40, 600, 1799, 1799.999999, 1800, 1801, 7599, 7599.999999, 7600, 7601, 86400]
@@ -197,14 +206,21 @@ def timeline(user: str, draw: random.Random, zone: str) -> list[tuple[str, ...]]
     for _ in range(draw.randint(1, 12)):
         at += timedelta(seconds=draw.choice(steps))
         local = at.replace(tzinfo=UTC).astimezone(draw.choice([UTC, ZoneInfo("America/Toronto")]))
-        row = (
-            local.isoformat(sep=draw.choice("T ")),
-            draw.choice([user, user, f" {user}\t"]),
-            draw.choice(events),
-            draw.choice(["1", "1", "2", "007", "7", "null", "%3Cnull%3G", ""]),
-            draw.choice(["A", "A", "B", "<null>", ""]),
+        event = draw.choice(events)
+        flyer = draw.choice(
+            [["1", "1.0", "1e+00"], ["1"], ["2", "2."], ["007"], ["7"], ["null", "%3Cnull%3G", "", "NaN"]]
         )
-        rows += [row] * draw.choice([1, 1, 1, 2])
+        merchant = draw.choice([["A"], ["A", " A"], ["900", "900.0", "9E2", "9.0E2"], ["<null>", "", "undefined"]])
+        rows += [
+            (
+                notation_of(local, draw),
+                draw.choice([user, user, f" {user}\t", f"{user}.0"]),
+                event,
+                draw.choice(flyer),
+                draw.choice(merchant),
+            )
+            for _ in range(draw.choice([1, 1, 1, 2]))
+        ]
     return rows
 
 
@@ -222,7 +238,7 @@ def assert_rows_equal_oracle(
 @pytest.mark.parametrize("zone", ["America/Toronto", "Pacific/Apia", "America/St_Johns"])
 def test_drawn_timelines(project: Project, zone: str) -> None:
     draw = random.Random(1)
-    rows = [row for number in range(700) for row in timeline(f"user {number}", draw, zone)]
+    rows = [row for number in range(700) for row in timeline(f"{1000 + number}", draw, zone)]
     for user, *instants in (
         ("over a skipped date", "2011-12-30T09:55:00Z", "2011-12-30T10:05:00Z"),
         ("over a date that runs backwards", "2010-11-07T01:00:00Z", "2010-11-07T02:30:30Z"),
@@ -235,18 +251,32 @@ def test_drawn_timelines(project: Project, zone: str) -> None:
     assert project.query(f"{total} where user_id = 'over a date that runs backwards'") == [(None, 5430)]
 
 
-def test_timestamps_that_are_nearly_right(project: Project) -> None:
-    """One to three characters of each are others: however it is read, an instant or none must come of it."""
+def nearly(texts: list[str], characters: str, draw: random.Random) -> str:
+    """One of the texts, of which one to three characters are others."""
+    text = list(draw.choice(texts))
+    for _ in range(draw.choice([1, 1, 1, 2, 3])):
+        text[draw.randrange(len(text))] = draw.choice(characters)
+    return "".join(text)
+
+
+def nearly_right() -> list[tuple[str, ...]]:
+    """Rows of timestamps and ids that are nearly right: what is read from each must be right or nothing."""
     draw = random.Random(1)
     usual = ["2018-10-01T13:54:59-04:00", "2018-02-28T23:59:59+09:00"]
-    others = ["2020-02-29T24:00:00-04:00", "2018-10-01T13:54:59Z"]
-    rows = []
-    for number in range(8000):
-        text = list(draw.choice([*usual, *usual, *others]))
-        for _ in range(draw.choice([1, 1, 1, 2, 3])):
-            text[draw.randrange(len(text))] = draw.choice("0123456789 -+:TZtz.%_")
-        rows.append(("".join(text), f"user {number}", "flyer_open", "1", "A"))
-    assert_rows_equal_oracle(project, rows)
+    others = ["2020-02-29T24:00:00-04:00", "2018-10-01T13:54:59Z", "2018-10-01 13:54:59 UTC", "2018-10-01T13:54 -04:00"]
+    ids = ["7100.0", "7.1E+03", "1e+05", "-0.0", "1.0E16", "71e2", "0042", "%3Cnull%3E", "(null)", "undefined", "n/a"]
+    rows = [
+        (nearly([*usual, *usual, *others], "0123456789 -+:TZtz.%_", draw), f"user {number}", "flyer_open", "1", "A")
+        for number in range(8000)
+    ]
+    return rows + [
+        (usual[0], f"user {number}", "flyer_open", *(nearly(ids, "0123456789 -+eE.nul()%<", draw) for _ in range(2)))
+        for number in range(8000)
+    ]
+
+
+def test_texts_that_are_nearly_right(project: Project) -> None:
+    assert_rows_equal_oracle(project, nearly_right())
     assert 500 < len(project.rows("staging.stg_flyer_app__rejected")) < 7500
 
 

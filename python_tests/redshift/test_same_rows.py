@@ -1,5 +1,6 @@
 """The project on the Redshift stand-in: the same events give the same rows as on DuckDB, in every relation."""
 
+import csv
 import json
 import os
 import random
@@ -9,6 +10,7 @@ from dbt.artifacts.schemas.run import RunExecutionResult
 
 from flyer_analytics import generate
 from python_tests.conftest import Project, RedshiftProject
+from python_tests.test_cleaning import assert_notations_do_not_matter
 from python_tests.test_increments import (
     CASES,
     LOADS,
@@ -21,6 +23,7 @@ from python_tests.test_increments import (
     run_and_die,
     timeline,
 )
+from python_tests.test_marts import COLUMNS, nearly_right
 from python_tests.test_rejections import assert_builds_warn_or_fail
 
 ALL_RELATIONS = ("raw.event_types", "raw.flyer_events", "staging.base_flyer_app__events", *RELATIONS)
@@ -85,6 +88,23 @@ def test_generated_days_under_other_settings(project: Project, redshift: Redshif
     redshift.dbt("source", "freshness")
     redshift.query("update raw.flyer_events set _loaded_at = _loaded_at - interval '49 hour'")
     assert not redshift.try_dbt("source", "freshness").success
+
+
+def test_notations_do_not_matter(redshift: RedshiftProject) -> None:
+    assert_notations_do_not_matter(redshift)
+
+
+def test_texts_that_are_nearly_right(project: Project, redshift: RedshiftProject) -> None:
+    events = project.folder / "events.csv"
+    with events.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([COLUMNS, *nearly_right()])
+    load_both(project, redshift, events)
+    cleaned = "staging.base_flyer_app__events"
+    for engine in (project, redshift):
+        engine.dbt("run", "--select", "base_flyer_app__events")
+    on_redshift, on_duckdb = redshift.tables(cleaned)[cleaned], project.tables(cleaned)[cleaned]
+    assert not on_redshift - on_duckdb, f"such as {[*(on_redshift - on_duckdb)][:5]}"
+    assert on_redshift.total() == on_duckdb.total()
 
 
 def test_increments_equal_a_full_build_on_duckdb(project: Project, redshift: RedshiftProject) -> None:
