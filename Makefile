@@ -90,7 +90,7 @@ lint-sql: lint-build
 unit: $(VENV)/.dev browser ## run the Python tests: on DuckDB, on the Redshift stand-in, some on the oldest DuckDB
 	$(PYTEST)
 	@# What an older DuckDB can change: the SQL of models, loads, exports and increments, without further events for the same.
-	PYTHONPATH=$(CURDIR)/$(OLD_DUCKDB) $(PYTEST) $(addprefix python_tests/test_,marts.py load.py export.py \
+	PYTHONPATH=$(CURDIR)/$(OLD_DUCKDB) $(PYTEST) $(addprefix python_tests/test_,marts.py cleaning.py load.py export.py \
 		increments.py::test_any_loads_equal_a_full_refresh) --draws=1 \
 		-k "not generated_days and not never_stops and not own_events and not without_permission"
 

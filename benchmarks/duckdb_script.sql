@@ -15,20 +15,56 @@
     - Whether a view is measured shows at its first event, so views and sessions are counted without building them.
 */
 
--- The zone of timestamps without an offset.
-set timezone = 'UTC';
-
 create temp macro cleaned(raw_text) as trim(raw_text, ' ' || chr(9) || chr(10) || chr(13));
 
-create temp macro known_id(raw_id) as
-    case when lower(cleaned(raw_id)) not in ('', 'null', '<null>', '%3cnull%3e', '%3cnull%3g') then cleaned(raw_id) end;
+create temp macro shifted(mantissa, places) as
+    case
+        when length(rtrim(split_part(mantissa, '.', 2), '0')) <= places
+            then split_part(mantissa, '.', 1) || rpad(rtrim(split_part(mantissa, '.', 2), '0'), places, '0')
+    end;
 
-create temp macro is_timestamp(raw_text) as
+create temp macro whole_number(number) as
+    case
+        when regexp_full_match(number, '-?[1-9][0-9]*[.]0*') then split_part(number, '.', 1)
+        when regexp_full_match(number, '-?0([.]0*)?(e[+]?0?[0-9]{1,2})?') then '0'
+        when regexp_full_match(number, '-?[1-9]([.][0-9]*)?e[+]?0?[0-9]{1,2}')
+            then shifted(split_part(number, 'e', 1), cast(split_part(number, 'e', 2) as integer))
+    end;
+
+create temp macro known_id(raw_id) as
+    case
+        when lower(cleaned(raw_id)) in (
+            '', 'null', '<null>', '(null)', '%3cnull%3e', '%3cnull%3g', '\n', 'none', 'nan', 'n/a', 'undefined'
+        ) then null
+        when contains(cleaned(raw_id), '.') or contains(cleaned(raw_id), '+')
+            then coalesce(whole_number(lower(cleaned(raw_id))), cleaned(raw_id))
+        else cleaned(raw_id)
+    end;
+
+create temp macro is_timestamp(raw_text, after_minutes) as
     regexp_full_match(
         raw_text,
         '(000[1-9]|00[1-9][0-9]|0[1-9][0-9][0-9]|[1-9][0-9][0-9][0-9])-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[T ]'
-        || '([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,9})?(Z|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)?'
+        || '([01][0-9]|2[0-3]):[0-5][0-9]' || after_minutes
     );
+
+-- As a cast reads it: with seconds, and an offset without a blank before it. Without an offset, it is in UTC.
+create temp macro written_out(raw_text) as
+    raw_text[:16]
+    || coalesce(nullif(regexp_extract(raw_text[17:], '^:[0-9]{2}([.][0-9]{1,6})?'), ''), ':00')
+    || coalesce(nullif(regexp_extract(raw_text, '[+-][0-9:]+$'), ''), '+00');
+
+create temp macro instant_of(raw_text) as
+    case
+        when is_timestamp(raw_text, ':[0-5][0-9]([.][0-9]{1,9})?(Z|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)')
+            then try_cast(raw_text as timestamptz)
+        when
+            is_timestamp(
+                upper(cleaned(raw_text)),
+                '(:[0-5][0-9]([.][0-9]{1,9})?)?( ?(Z|UTC|GMT|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?))?'
+            )
+            then try_cast(written_out(upper(cleaned(raw_text))) as timestamptz)
+    end;
 
 -- Seconds with two decimals, halves rounded up. A double holds microseconds exactly up to 285 years.
 create temp macro rounded_secs(micros, number) as
@@ -169,12 +205,7 @@ parsed as (
 
     select
         *,
-        epoch_us(
-            case
-                when is_timestamp("timestamp") then try_cast("timestamp" as timestamptz)
-                when is_timestamp(upper(cleaned("timestamp"))) then try_cast(upper(cleaned("timestamp")) as timestamptz)
-            end
-        ) as instant
+        epoch_us(instant_of("timestamp")) as instant
     from source.raw.flyer_events
 
 ),

@@ -3,7 +3,8 @@
     spark-submit --driver-memory 8g benchmarks/spark_job.py events.parquet OUT
 
 Writes OUT/user_daily_avg_flyer_time and OUT/merchant_flyer_engagement as Parquet, with the columns of measure 1
-(docs/definitions.md). Timestamps must have an offset.
+(docs/definitions.md). Timestamps must have an offset, and Spark reads some that the definitions reject, such as a date
+alone.
 """
 
 import os
@@ -18,7 +19,9 @@ MAX_CLOCK_SKEW_SECS = 300
 MAX_GAP_MICROS = 7600 * 1_000_000
 MAX_ID_LENGTH = 256
 BLANKS = " \t\n\r"
-NULL_TOKENS = ["", "null", "<null>", "%3cnull%3e", "%3cnull%3g"]
+NULL_TOKENS = ["", "null", "<null>", "(null)", "%3cnull%3e", "%3cnull%3g", r"\n", "none", "nan", "n/a", "undefined"]
+ZERO = "^-?0([.]0*)?(e[+]?0?[0-9]{1,2})?$"
+FLOAT = "^-?[1-9]([0-9]*[.]0*|([.][0-9]*)?e[+]?0?[0-9]{1,2})$"
 FLYER_EVENTS = ["flyer_open", "item_open"]
 IDENTITY = ["event_at", "user_id", "event", "flyer_id", "merchant_id"]
 
@@ -28,10 +31,30 @@ def trimmed(name: str) -> Column:
     return f.btrim(name, f.lit(BLANKS))
 
 
+def whole_number(number: Column) -> Column:
+    """Return the digits of a whole number that has a fraction or an exponent, in lower case; null for other texts."""
+    mantissa = f.split_part(number, f.lit("e"), f.lit(1))
+    places = f.coalesce(f.split_part(number, f.lit("e"), f.lit(2)).try_cast("int"), f.lit(0))
+    decimals = f.rtrim(f.split_part(mantissa, f.lit("."), f.lit(2)), f.lit("0"))
+    shifted = f.concat(f.split_part(mantissa, f.lit("."), f.lit(1)), f.rpad(decimals, places, f.lit("0")))
+    return f.when(number.rlike(ZERO), "0").when(number.rlike(FLOAT) & (f.length(decimals) <= places), shifted)
+
+
 def known_id(name: str) -> Column:
-    """Return the id column, null if its text stands for null."""
+    """Return the id column, null if its text stands for null, and whole numbers without fraction and exponent."""
     text = trimmed(name)
-    return f.when(~f.lower(text).isin(NULL_TOKENS), text)
+    return (
+        f.when(f.lower(text).isin(NULL_TOKENS), None)
+        .when(text.contains(".") | text.contains("+"), f.coalesce(whole_number(f.lower(text)), text))
+        .otherwise(text)
+    )
+
+
+def instant(name: str) -> Column:
+    """Return the timestamp. Seconds are written out where Spark reads none without them."""
+    text = trimmed(name)
+    written_out = f.regexp_replace(f.upper(text), "^(.{16})([^:.])", "$1:00$2")
+    return f.coalesce(text.try_cast("timestamp"), written_out.try_cast("timestamp"))
 
 
 def short_enough(name: str) -> Column:
@@ -42,7 +65,7 @@ def short_enough(name: str) -> Column:
 def read_flyer_events(spark: SparkSession, path: str) -> DataFrame:
     """Return the usable flyer events of known flyers without repeats. `position` is the line in the file."""
     events = spark.read.parquet(path).select(
-        trimmed("timestamp").try_cast("timestamp").alias("event_at"),
+        instant("timestamp").alias("event_at"),
         known_id("user_id").alias("user_id"),
         trimmed("event").alias("event"),
         known_id("flyer_id").alias("flyer_id"),
