@@ -1,4 +1,4 @@
-{# Most ids have neither a point nor a plus sign, and are no numbers to write in another way. #}
+{# A float has a point or a plus sign. Most ids have neither, so they are not matched with the patterns of numbers. #}
 {%- macro cleaned_id(text) -%}
     case
         when {{ text }} like '%.%' or {{ text }} like '%+%' then coalesce({{ whole_number(text) }}, {{ text }})

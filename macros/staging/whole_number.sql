@@ -1,6 +1,6 @@
 {#
-    Works on text, since a double holds only 15 digits. An exponent counts after one digit only, and with a point or a plus
-    sign: 71e2 may be a hexadecimal id.
+    Worked out on the text, since a double holds 15 digits only. The patterns read an exponent only after one digit.
+    cleaned_id requires a point or a plus sign beside it, since 71e2 and 1e5 may be hexadecimal.
 #}
 {%- macro whole_number(text) -%}
     {%- set number = "lower(" ~ text ~ ")" -%}
