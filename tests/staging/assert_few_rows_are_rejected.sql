@@ -94,6 +94,13 @@ loads_with_rejected as (
 
 ),
 
+new_events as (
+
+    select _loaded_at from {{ ref('stg_flyer_app__events_keyed') }}
+    where {{ is_new }}
+
+),
+
 -- Both conditions, since a load can arrive while staging is built: its rejected
 -- rows are staged then, and its usable rows by the next build.
 severity as (
@@ -102,10 +109,7 @@ severity as (
         case
             when
                 max(rows_loaded - rejected_of_load) = 0
-                and not exists (
-                    select 1 from {{ ref('stg_flyer_app__events_keyed') }}
-                    where {{ is_new }}
-                )
+                and not exists (select 1 from new_events)
                 then 2
             else 1
         end as severity
