@@ -47,6 +47,7 @@ PARQUET_TYPES = {
 }
 FIRST_BYTES = 2**16  # of a text file, in which its first line is looked for
 REQUESTS_AT_A_TIME = 16
+NO_FAULT_OF_FILES = ("Another load", "S3ServiceException", "permission denied", "connection")
 
 Result = TypeVar("Result")
 
@@ -108,13 +109,16 @@ class Load:
         shapes = self.results(self.store.shape, new)
         try:
             self.copy(shapes)
-        except LoadError:
+        except LoadError as error:
             # COPY gives up at a damaged file and does not always say at which.
+            if any(words in str(error) for words in NO_FAULT_OF_FILES):
+                raise
+            self.say(f"COPY failed; looking for damaged files in {sum(file.size for file in shapes) / 1e6:,.1f} MB")
             sound = self.results(self.store.require_sound, [*shapes])
             if len(sound) == len(shapes):
                 raise
-            self.say("COPY failed; trying again without the damaged files")
             self.copy({file: shapes[file] for file in sound})
+        self.outcome.require_usable_lines()
 
     def unknown(self, files: Sequence[S3File]) -> list[S3File]:
         """Return the files whose content is not loaded yet, each content once."""
@@ -174,7 +178,6 @@ class Load:
         loaded = self.dbt.answer("load_events", copies=copies)
         self.outcome.rows = loaded["rows"]
         self.outcome.rejections = by_reason(loaded["rejections"])
-        self.outcome.require_usable_lines()
         self.outcome.files = len(shapes)
         for file in shapes:
             self.say(f"{file.name}: {counted(loaded['rejected_by_file'].get(file.name, 0), 'rejected line')}")
@@ -307,7 +310,8 @@ class Store:
         for name, kind, *_ in found:
             redshift_type = kind.lower() if kind.startswith("DECIMAL(") else PARQUET_TYPES.get(kind)
             if not redshift_type:
-                raise FileError(f"has column {name} of type {kind}, which COPY cannot load: remove it")
+                remedy = "write it as text" if name.lower() in event_columns() else "remove it"
+                raise FileError(f"has column {name} of type {kind}, which COPY cannot load: {remedy}")
             columns.append((name.lower(), redshift_type))
         return columns
 
