@@ -118,6 +118,14 @@ def test_two_fields_of_several_lines_are_one_record(project: Project, file: Path
     assert project.query(LOADED) == [("u\n9", "flyer_open", "1\n9", "2"), GOOD_ROWS[0]]
 
 
+@pytest.mark.parametrize("lines", [100, 101])
+def test_a_record_has_at_most_100_lines(project: Project, file: Path, lines: int) -> None:
+    user = b"\n".join([b"x"] * lines)
+    file.write_bytes(HEADER + GOOD + GOOD.replace(b"u1", b'"' + user + b'"'))
+    project.load(file)
+    assert project.query("select count(*) from raw.flyer_events") == [(2 if lines == 100 else 1,)]
+
+
 def test_a_stray_quote_among_very_many_columns(project: Project, file: Path) -> None:
     more = b"".join(b",x%d" % number for number in range(1100))
     file.write_bytes(b"".join(line.strip() + more + b"\n" for line in (HEADER, GOOD, GOOD.replace(b"u1", b'"u2'))))
@@ -221,6 +229,13 @@ def test_nothing_to_load(project: Project, path: str) -> None:
     assert f"Nothing to load at '{project.folder / path}'" in project.load(project.folder / path, FAILED)
 
 
+def test_an_invalid_pattern(project: Project) -> None:
+    (project.folder / "[a]").mkdir()
+    (project.folder / "[a]" / "a.csv").write_bytes(HEADER + GOOD)
+    assert "is not a pattern: bad character range" in project.load(project.folder / "[z-a].csv", FAILED)
+    assert project.load(project.folder / "[[]a]" / "?.csv").endswith("Loaded 1 row from 1 file")
+
+
 def test_an_unknown_extension(project: Project) -> None:
     (project.folder / "events.txt").write_bytes(HEADER + GOOD)
     assert "file names must end in .csv" in project.load(project.folder / "events.txt", FAILED)
@@ -252,6 +267,7 @@ def test_parts_of_names_that_begin_with_a_dot_or_underscore_are_left_alone(proje
         ("[x]/[!q]/?.csv", "c"),
         ("./x//**/*.csv", "bc"),
         ("x*/b.csv", "bd"),
+        ("[^-x]*/b.csv", "bd"),
     ],
 )
 def test_patterns(project: Project, pattern: str, names: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -259,6 +275,7 @@ def test_patterns(project: Project, pattern: str, names: str, monkeypatch: pytes
         (project.folder / name).parent.mkdir(parents=True, exist_ok=True)
         (project.folder / name).write_bytes(HEADER + GOOD.replace(b"u1", b"abcd"[number : number + 1]))
     (project.folder / "x" / "loop").symlink_to(project.folder / "x")
+    (project.folder / "_latest").symlink_to(project.folder / "x" / "y")
     monkeypatch.chdir(project.folder)
     for path in (pattern, f"{project.folder}/{pattern}"):
         project.load(path)
@@ -610,7 +627,9 @@ def test_an_interrupted_load_says_so(project: Project, file: Path, sent: signal.
         assert "Reading" in load.stdout.readline()
         time.sleep(0.3)
         load.send_signal(sent)
-        assert load.stdout.read().splitlines()[-1:] == ["Loaded nothing: interrupted"]
+        assert load.stdout.read().splitlines()[-1:] == [
+            "Interrupted: nothing was loaded, unless files are listed above with their rows"
+        ]
         assert load.stderr.read() == ""
     assert load.returncode == FAILED
     assert project.query(LOADED) == []

@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say("Loaded nothing")
         return FAILED
     except KeyboardInterrupt:
-        say("Loaded nothing: interrupted")
+        say("Interrupted: nothing was loaded, unless files are listed above with their rows")
         return FAILED
     for warning in outcome.warnings():
         say(warning, sys.stderr)

@@ -223,7 +223,7 @@ class Load:
         finally:
             for path in paths.values():
                 if not path.is_symlink():
-                    path.unlink()
+                    path.unlink(missing_ok=True)
         self.show_progress(files)
         for rows in found:
             self.fingerprints.update(rows.fingerprints)

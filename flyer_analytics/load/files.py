@@ -68,11 +68,12 @@ def on_disk(path: str, say: Say, outcome: Outcome) -> list[DiskFile]:
             root = Path(path)
             names = list(files_below(root, outcome))
         else:
-            pattern = str(Path(path))
-            folder = before_pattern(pattern).rpartition("/")[0]
-            root = Path(folder or Path(pattern).anchor)
-            depth = None if "**" in pattern else pattern[len(folder) + 1 :].count("/")
-            names = [name for name in files_below(root, outcome, depth) if pattern_of(pattern).fullmatch(name)]
+            normal = str(Path(path))
+            folder = before_pattern(normal).rpartition("/")[0]
+            root = Path(folder or Path(normal).anchor)
+            depth = None if "**" in normal else normal[len(folder) + 1 :].count("/")
+            pattern = pattern_of(normal)
+            names = [name for name in files_below(root, outcome, depth) if pattern.fullmatch(name)]
     except OSError as error:
         raise LoadError(f"{shown(path)} cannot be read: {error.strerror}") from error
     if not names and not outcome.problems:
@@ -92,18 +93,23 @@ def before_pattern(path: str) -> str:
 def pattern_of(path: str) -> re.Pattern[str]:
     """Return a regular expression for a pattern: `*` and `?` match within a folder, `**` across folders."""
     wildcards = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    parts = re.split(r"(\*\*/|\*\*|\*|\?|\[!?[^]]+\])", path)
-    return re.compile(
-        "".join(
-            wildcards.get(part) or (part.replace("[!", "[^") if place % 2 else re.escape(part))
-            for place, part in enumerate(parts)
-        ),
-        re.DOTALL,
-    )
+
+    def translated(part: str) -> str:
+        if re.fullmatch(r"\[.+\]", part):
+            sign = "^" if part[1] == "!" else ""
+            characters = re.sub(r"([][&~|^\\])", r"\\\1", part[1 + len(sign) : -1])
+            return f"[{sign}{characters}]"
+        return wildcards.get(part) or re.escape(part)
+
+    try:
+        parts = re.split(r"(\*\*/|\*\*|\*|\?|\[!?[^]]+\])", path)
+        return re.compile("".join(map(translated, parts)), re.DOTALL)
+    except re.error as error:
+        raise LoadError(f"{path} is not a pattern: {error}") from None
 
 
 def files_below(root: Path, outcome: Outcome, depth: int | None = None) -> Iterator[str]:
-    """Yield the files in a folder and its subfolders, also behind links, each folder once.
+    """Yield the files in a folder and its subfolders, also behind links that do not lead back.
 
     ``depth`` limits how many levels down.
     """
@@ -111,12 +117,13 @@ def files_below(root: Path, outcome: Outcome, depth: int | None = None) -> Itera
     def complain(error: OSError) -> None:
         outcome.problems.append(f"{shown(error.filename)} cannot be read: {error.strerror}")
 
-    seen = {root.resolve()}
+    above = {str(root): {root.resolve()}}  # of each folder, itself and those through which it was reached
     for folder, subfolders, names in os.walk(root, onerror=complain if root.is_dir() else None, followlinks=True):
         level = len(Path(folder).parts) - len(root.parts)
-        new = {name: target for name in subfolders if (target := Path(folder, name).resolve()) not in seen}
-        subfolders[:] = new if depth is None or level < depth else []
-        seen.update(new[name] for name in subfolders)
+        targets = {str(Path(folder, name)): Path(folder, name).resolve() for name in subfolders}
+        new = {path: target for path, target in targets.items() if target not in above[str(Path(folder))]}
+        above |= {path: above[str(Path(folder))] | {target} for path, target in new.items()}
+        subfolders[:] = [Path(path).name for path in new] if depth is None or level < depth else []
         yield from (str(Path(folder, name)) for name in names)
 
 
@@ -146,7 +153,7 @@ def described(name: str, outcome: Outcome) -> DiskFile | None:
         found = Path(name).stat()
         modified_at = datetime.fromtimestamp(found.st_mtime, UTC).replace(tzinfo=None)
         if stat.S_ISREG(found.st_mode):
-            return DiskFile(name, found.st_size, modified_at)
+            return DiskFile(os.path.abspath(name), found.st_size, modified_at)  # noqa: PTH100
         outcome.problems.append(f"{name} is not a regular file")
     except UnicodeEncodeError:
         outcome.problems.append(f"{shown(name)}: its name is not UTF-8. Rename it")

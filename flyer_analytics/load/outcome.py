@@ -65,7 +65,11 @@ class Outcome:
     def require_usable_lines(self) -> None:
         """Raise LoadError if all lines were rejected."""
         if self.rejected and not self.rows:
-            raise LoadError("\n    ".join(["No line can be read, so nothing was loaded:", *map(str, self.rejections)]))
+            raise LoadError(
+                "\n    ".join(
+                    ["No line can be read, so nothing was loaded:", *map(str, self.rejections), *self.problems]
+                )
+            )
 
     def warnings(self) -> list[str]:
         """Return what must not go unnoticed, one or more lines each."""

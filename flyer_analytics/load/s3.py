@@ -8,7 +8,6 @@ content is already loaded, writes one manifest for all new files of the same sha
 import json
 import os
 import tempfile
-import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,7 +27,7 @@ from dbt_common.events.base_types import EventMsg
 from flyer_analytics.load.columns import IS_ARRAY, event_columns, header, require_columns
 from flyer_analytics.load.files import File, before_pattern, pattern_of, usable, visible
 from flyer_analytics.load.outcome import FileError, LoadError, Outcome, Rejection, Say, counted
-from flyer_analytics.load.unpack import unpack, zstd
+from flyer_analytics.load.unpack import first_bytes, unpack
 
 TEXT = "varchar(65535)"
 # Types that the columns of a Parquet file may have, by DuckDB's and Redshift's names.
@@ -87,8 +86,9 @@ def load(path: str, dbt: "Dbt", manifests: str | None, say: Say) -> Outcome:
     outcome = Outcome()
     try:
         Load(Store(), dbt, manifests, say, outcome).run(path)
-    except (BotoCoreError, ClientError) as error:
-        raise LoadError(f"S3: {error}") from error
+    except (BotoCoreError, ClientError, LoadError) as error:
+        reason = str(error) if isinstance(error, LoadError) else f"S3: {error}"
+        raise LoadError("\n    ".join([reason, *outcome.problems])) from error
     return outcome
 
 
@@ -227,7 +227,7 @@ class Store:
         """Return the files that a manifest of COPY lists. Raises LoadError if it is none, or a file is missing."""
         try:
             return [self.file(entry["url"]) for entry in json.loads(self.read(*split(url)))["entries"]]
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise LoadError(f"{url} is not a manifest of COPY: {error!r}") from error
 
     def listing(self, bucket: str, prefix: str) -> Iterator[S3File]:
@@ -282,13 +282,8 @@ class Store:
         Raises FileError if it is damaged.
         """
         start = self.read(file.bucket, file.key, f"0-{FIRST_BYTES - 1}")
-        try:
-            if file.compression == "gz":
-                start = zlib.decompressobj(wbits=31).decompress(start, FIRST_BYTES)
-            elif file.compression == "zst":
-                start = zstd.ZstdDecompressor().decompress(start, FIRST_BYTES)
-        except (zlib.error, zstd.ZstdError) as error:
-            raise FileError(f"is damaged: {error}") from None
+        if file.compression:
+            start = first_bytes(start, file.compression, FIRST_BYTES)
         return start.decode("utf-8-sig", errors="replace").replace("\ufffd", "\0")
 
     def parquet_columns(self, file: S3File) -> list[tuple[str, str]]:

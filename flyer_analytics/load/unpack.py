@@ -4,8 +4,9 @@ import gzip
 import sys
 import zlib
 from collections.abc import Callable, Iterator
+from io import BytesIO
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from flyer_analytics.load.files import DiskFile
 from flyer_analytics.load.outcome import FileError
@@ -15,11 +16,8 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd as zstd
 
-OPENERS: dict[str | None, Callable[[Path, str], IO[bytes]]] = {
-    None: Path.open,
-    "gz": gzip.open,  # type: ignore[dict-item]
-    "zst": zstd.open,  # type: ignore[dict-item]
-}
+OPENERS: dict[str | None, Callable[..., Any]] = {None: open, "gz": gzip.open, "zst": zstd.open}
+DAMAGE = (EOFError, zlib.error, zstd.ZstdError, gzip.BadGzipFile)
 
 
 def link_or_copy(file: DiskFile, target: Path) -> None:
@@ -46,7 +44,18 @@ def unpack(source: Path, compression: str | None, target: Path) -> None:
         with OPENERS[compression](source, "rb") as packed, target.open("wb") as plain:
             for chunk in chunks(packed):
                 plain.write(chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
-    except (EOFError, zlib.error, zstd.ZstdError, gzip.BadGzipFile) as error:
+    except DAMAGE as error:
+        raise FileError(f"is damaged: {error}") from None
+
+
+def first_bytes(packed: bytes, compression: str, count: int) -> bytes:
+    """Return the first bytes, at most ``count``, of a file of which ``packed`` is the beginning.
+
+    Raises FileError if it is damaged.
+    """
+    try:
+        return bytes(OPENERS[compression](BytesIO(packed), "rb").read1(count))
+    except DAMAGE as error:
         raise FileError(f"is damaged: {error}") from None
 
 

@@ -89,8 +89,9 @@ class Split:
         self._join_lines(opens)
         return f"""(
             select lines.* from {self.lines} as lines
-            anti join {self.joined} as joined
-                on lines.file = joined.file and line_number between first_line and last_line
+            anti join (
+                select file, unnest(range(first_line, last_line + 1)) as line_number from {self.joined}
+            ) as joined using (file, line_number)
             union all
             select file, first_line, line, null from {self.joined}
         )"""
@@ -123,23 +124,27 @@ class Split:
                     min(line_number) filter (where toggles) over (
                         partition by file
                         order by line_number
-                        range between 1 following and {MOST_LINES} following
+                        range between 1 following and {MOST_LINES - 1} following
                     ) as last_line,
                     opens
                 from quoted_lines
             ),
 
+            -- one row per line, since a join between lines of spans would compare each line with each span
+            lines_of_spans as (
+                select *, unnest(range(first_line, last_line + 1)) as line_number from spans
+                where opens and last_line is not null
+            ),
+
             joined as (
                 select
-                    spans.file,
+                    file,
                     first_line,
                     last_line,
                     string_agg(coalesce(line, ''), chr(10) order by line_number) as line
-                from spans
-                inner join {self.lines} as lines
-                    on spans.file = lines.file and line_number between first_line and last_line
-                where opens and last_line is not null
-                group by spans.file, first_line, last_line
+                from lines_of_spans
+                inner join {self.lines} as lines using (file, line_number)
+                group by file, first_line, last_line
                 having
                     count(*) filter (where reason is null) = last_line - first_line + 1
                     -- a line that is a complete record is not part of another

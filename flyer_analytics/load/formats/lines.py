@@ -69,7 +69,7 @@ def add_unreadable_lines(batch: Batch, lines: str) -> None:
         create temp view {lines} as
         select
             readable.file,
-            readable.line_number + coalesce(unreadable_so_far, 0) as line_number,
+            cast(readable.line_number + coalesce(unreadable_so_far, 0) as bigint) as line_number,
             readable.line,
             readable.reason
         from {lines}_readable as readable
@@ -80,7 +80,7 @@ def add_unreadable_lines(batch: Batch, lines: str) -> None:
         ) as unreadable
             on readable.file = unreadable.file and readable.line_number > readable_lines_before
         union all
-        select file, line_number, line, reason from {lines}_unreadable
+        select file, cast(line_number as bigint), line, reason from {lines}_unreadable
     """)
 
 
