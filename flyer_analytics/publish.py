@@ -19,6 +19,7 @@ import duckdb
 
 from flyer_analytics.dbt_profile import database_path, memory_limit, storage_version
 from flyer_analytics.rejections import why_nothing_is_usable
+from flyer_analytics.text import sql_text
 
 COPY = "flyer_marts.duckdb"
 SCRATCH_PREFIX = ".publishing-"  # of the temporary folder; a killed run leaves it behind
@@ -67,11 +68,6 @@ def public_marts(nodes: dict[str, dict[str, object]]) -> Iterator[Mart]:
                 yield Mart(schema, name, description, {name: it["description"] for name, it in columns.items()})
 
 
-def text(value: object) -> str:
-    """Return ``value`` as an SQL string literal."""
-    return "'" + str(value).replace("'", "''") + "'"
-
-
 def sync(path: Path) -> None:
     """Flush a file, or the entries of a folder, to disk."""
     descriptor = os.open(path, os.O_RDONLY)
@@ -88,18 +84,18 @@ def write(database: Path, events_schema: str, marts: list[Mart], folder: Path) -
     NotBuiltError if the database has no complete build, and duckdb.Error if a file cannot be read or written.
     """
     with duckdb.connect(config={"memory_limit": memory_limit(), "temp_directory": f"{folder}/spilled"}) as connection:
-        connection.execute(f"attach {text(database)} as source (read_only)")
+        connection.execute(f"attach {sql_text(database)} as source (read_only)")
         if not is_complete(connection, events_schema):
             raise NotBuiltError(f"{database} has no complete build: the last one failed, was killed or left models out")
-        connection.execute(f"attach {text(folder / COPY)} as copy (storage_version {text(storage_version())})")
+        connection.execute(f"attach {sql_text(folder / COPY)} as copy (storage_version {sql_text(storage_version())})")
         for mart in marts:
             copied = f"copy.{mart.relation}"
             connection.execute(f'create schema if not exists copy."{mart.schema}"')
             connection.execute(f"create table {copied} as from source.{mart.relation} order by all")
-            connection.execute(f"comment on table {copied} is {text(mart.description)}")
+            connection.execute(f"comment on table {copied} is {sql_text(mart.description)}")
             for name, description in mart.columns.items():
-                connection.execute(f'comment on column {copied}."{name}" is {text(description)}')
-            connection.execute(f"copy {copied} to {text(folder / f'{mart.name}.parquet')} (compression zstd)")
+                connection.execute(f'comment on column {copied}."{name}" is {sql_text(description)}')
+            connection.execute(f"copy {copied} to {sql_text(folder / f'{mart.name}.parquet')} (compression zstd)")
         connection.execute("checkpoint copy")
         connection.execute("detach copy")
 

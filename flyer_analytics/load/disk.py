@@ -18,8 +18,9 @@ from flyer_analytics.load.columns import event_columns, raw_tables
 from flyer_analytics.load.files import DiskFile, on_disk, usable
 from flyer_analytics.load.formats import FORMATS
 from flyer_analytics.load.formats.batch import Batch, Rows
-from flyer_analytics.load.outcome import EmptyFileError, FileError, LoadError, Outcome, Rejection, Say, counted
+from flyer_analytics.load.outcome import EmptyFileError, FileError, LoadError, Outcome, Rejection, Say
 from flyer_analytics.load.unpack import link_or_copy
+from flyer_analytics.text import counted
 
 # Files are read many at a time. If one of them is damaged, they are read again in halves.
 BATCH_FILES = 2000

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from flyer_analytics.text import counted
+
 Say = Callable[[str], None]
 
 LOADED = 0
@@ -91,8 +93,3 @@ class Outcome:
         if self.problems:
             parts.append(f"{counted(len(self.problems), 'file')} not loaded")
         return ", ".join(parts)
-
-
-def counted(number: int, noun: str) -> str:
-    """Return ``number`` with its noun: `1 file`, `1,200 files`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

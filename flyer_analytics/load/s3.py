@@ -26,8 +26,9 @@ from dbt_common.events.base_types import EventMsg
 
 from flyer_analytics.load.columns import IS_ARRAY, event_columns, header, require_columns
 from flyer_analytics.load.files import File, before_pattern, pattern_of, usable, visible
-from flyer_analytics.load.outcome import FileError, LoadError, Outcome, Rejection, Say, counted
+from flyer_analytics.load.outcome import FileError, LoadError, Outcome, Rejection, Say
 from flyer_analytics.load.unpack import first_bytes, unpack
+from flyer_analytics.text import counted
 
 TEXT = "varchar(65535)"
 # Types that the columns of a Parquet file may have, by DuckDB's and Redshift's names.

@@ -9,9 +9,9 @@ from pathlib import Path
 from flyer_analytics import publish
 from flyer_analytics.dbt_profile import database_path
 from flyer_analytics.pages.folder import write_folder
-from flyer_analytics.pages.formats import counted
 from flyer_analytics.pages.marts import DEFAULT_DAYS, NoDataError, PagesError
 from flyer_analytics.rejections import why_nothing_is_usable
+from flyer_analytics.text import counted
 
 
 def published_copy() -> Path:

@@ -18,6 +18,7 @@ from flyer_analytics.pages.csv_files import write_csv_files
 from flyer_analytics.pages.dates import DateRange, day_name
 from flyer_analytics.pages.marts import Marts, PagesError
 from flyer_analytics.pages.merchant_page import page_data
+from flyer_analytics.text import counted
 
 PROJECT = Path(__file__).parents[2]
 TEMPLATES = Path(__file__).parent / "templates"
@@ -108,7 +109,7 @@ def templates() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    for format_value in (formats.number, formats.duration, formats.percent, formats.tenths, formats.counted, day_name):
+    for format_value in (formats.number, formats.duration, formats.percent, formats.tenths, counted, day_name):
         environment.filters[format_value.__name__] = format_value
     environment.filters["px"] = lambda value: f"{value:.2f}".rstrip("0").rstrip(".")
     environment.globals["settings"] = yaml.safe_load((PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]

@@ -20,11 +20,6 @@ def percent(share: float) -> str:
     return f"{rounded(100 * share)}%"
 
 
-def counted(count: int, noun: str, nouns: str | None = None) -> str:
-    """Return the count with its noun: 1 view, 2 views."""
-    return f"{count:,} {noun if count == 1 else nouns or f'{noun}s'}"
-
-
 def duration(secs: float | Decimal) -> str:
     """Return ``secs`` in its two largest units: 12 s, 1 min 05 s, 2 h 05 min."""
     seconds = rounded(secs)

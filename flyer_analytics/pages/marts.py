@@ -10,7 +10,7 @@ import duckdb
 from flyer_analytics.pages.comparison import SizeGroups
 from flyer_analytics.pages.dates import DateRange
 from flyer_analytics.pages.figures import Figures
-from flyer_analytics.pages.formats import counted
+from flyer_analytics.text import counted, sql_text
 
 DEFAULT_DAYS = 7
 CELL_COLUMNS = [
@@ -61,9 +61,8 @@ class Marts:
             raise NoDataError(f"{database} does not exist. Run `make build` first, or name a database with --database.")
         try:
             self._connection = duckdb.connect()
-            path = str(database).replace("'", "''")
             # With an alias: the catalog of a file called marts.duckdb would hide the schema `marts`.
-            self._connection.execute(f"attach '{path}' as source (read_only); use source")
+            self._connection.execute(f"attach {sql_text(database)} as source (read_only); use source")
             self._query("from marts.merchant_hourly limit 0")
             bounds = self._query("select min(date), max(date) from marts.merchant_flyer_daily where merchant_id <> ''")
         except duckdb.CatalogException as error:

@@ -8,8 +8,9 @@ from typing import Any
 from flyer_analytics.pages import charts
 from flyer_analytics.pages.dates import DateRange, day_name
 from flyer_analytics.pages.figures import METRICS, Figures
-from flyer_analytics.pages.formats import axis_duration, counted, duration, number
+from flyer_analytics.pages.formats import axis_duration, duration, number
 from flyer_analytics.pages.marts import Marts
+from flyer_analytics.text import counted
 
 MAX_FLYERS = 25  # rows of the flyer table; the CSV file has all
 MAX_CELLS = 60  # rows of the table by flyer and day

@@ -12,6 +12,7 @@ import duckdb
 
 from flyer_analytics.dbt_profile import memory_limit
 from flyer_analytics.load.outcome import FileError
+from flyer_analytics.text import sql_text
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -71,14 +72,9 @@ def separate(batch: Batch) -> Iterator[Batch]:
         yield replace(batch, connection=connection)
 
 
-def text(value: object) -> str:
-    """Return ``value`` as an SQL literal."""
-    return "'" + str(value).replace("'", "''") + "'"
-
-
 def path_list(paths: Iterable[Path]) -> str:
     """Return paths as an SQL list, each of which DuckDB takes for one file and not for a pattern."""
-    return f"[{', '.join(text(glob.escape(str(path))) for path in paths)}]"
+    return f"[{', '.join(sql_text(glob.escape(str(path))) for path in paths)}]"
 
 
 def fingerprint(*columns: str) -> str:
