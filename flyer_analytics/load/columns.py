@@ -32,6 +32,11 @@ def event_columns() -> list[str]:
     return [name for name in raw_tables()["flyer_events"] if not name.startswith("_")]
 
 
+def quoted_event_columns() -> list[str]:
+    """Return the names as SQL."""
+    return [f'"{name}"' for name in event_columns()]
+
+
 def header(line: str) -> tuple[str, list[str]]:
     """Return the delimiter and the column names of a CSV header, in lower case.
 

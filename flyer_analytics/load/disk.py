@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 
 from flyer_analytics.dbt_profile import memory_limit, storage_version
-from flyer_analytics.load.columns import event_columns, raw_tables
+from flyer_analytics.load.columns import quoted_event_columns, raw_tables
 from flyer_analytics.load.files import DiskFile, on_disk, usable
 from flyer_analytics.load.formats import FORMATS
 from flyer_analytics.load.formats.batch import Batch, Rows
@@ -260,7 +260,7 @@ class Load:
             return
         source = f"({rows.query}) as records inner join (select unnest(?) as file, unnest(?) as name) using (file)"
         names = [self.files[file].name for file in files]
-        columns = ", ".join(f'"{name}"' for name in event_columns())
+        columns = ", ".join(quoted_event_columns())
         inserted = self.query(
             f"""
             insert into raw.flyer_events ({columns}, _source_file, _source_row, _loaded_at)

@@ -52,6 +52,8 @@ AnyFile = TypeVar("AnyFile", bound=File)
 
 @dataclass(frozen=True)
 class DiskFile(File):
+    """A file on disk, by its absolute path."""
+
     modified_at: datetime
     """UTC, without a time zone."""
 

@@ -30,7 +30,7 @@ def link_or_copy(file: DiskFile, target: Path) -> None:
     if needs_copy:
         unpack(Path(file.name), file.compression, target)
     else:
-        target.symlink_to(Path(file.name).absolute())
+        target.symlink_to(file.name)
 
 
 def unpack(source: Path, compression: str | None, target: Path) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from flyer_analytics.load.columns import event_columns, ignored, require_columns
+from flyer_analytics.load.columns import event_columns, ignored, quoted_event_columns, require_columns
 from flyer_analytics.load.formats.batch import Batch, Rows, fingerprint, number_of, path_list, separate
 from flyer_analytics.load.outcome import FileError
 
@@ -44,7 +44,7 @@ def read_parquet(batch: Batch) -> Iterator[Rows]:
             yield Rows(
                 files,
                 parquet_records(rows),
-                dict(apart.query(f"select file, {fingerprint(*event_columns())} from ({rows}) group by file")),
+                dict(apart.query(f"select file, {fingerprint(*quoted_event_columns())} from ({rows}) group by file")),
                 ignored(name for name, _ in types),
             )
 
@@ -81,7 +81,7 @@ def as_text(name: str, kind: str) -> str:
 
 
 def parquet_records(rows: str) -> str:
-    names = [f'"{name}"' for name in event_columns()]
+    names = quoted_event_columns()
     return f"""
         select
             file,
