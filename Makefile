@@ -136,9 +136,9 @@ $(VENV)/.build: requirements/lock.txt
 	@$(PYTHON) -m venv $(VENV)
 	@$(install)
 
-$(addprefix $(VENV)/.,dev bench metrics explore): $(VENV)/.%: requirements/lock.txt $(VENV)/.build
+$(addprefix $(VENV)/.,dev bench metrics explore stream): $(VENV)/.%: requirements/lock.txt $(VENV)/.build
 	@echo "Installing what $(if $(filter dev,$*),the tests need,make $* needs)"
-	@$(call install,$* $(if $(filter dev,$*),explore metrics))
+	@$(call install,$* $(if $(filter dev,$*),explore metrics stream))
 
 $(VENV)/.dev: $(OLD_DUCKDB)
 
