@@ -18,7 +18,7 @@ export DBT_PROJECT_DIR := $(CURDIR)
 export DBT_PROFILES_DIR := $(CURDIR)
 
 .DEFAULT_GOAL := help
-.PHONY: help build publish report explore load check test lint lint-python lint-build lint-conventions lint-sql \
+.PHONY: help build publish report explore load stream check test lint lint-python lint-build lint-conventions lint-sql \
 	unit browser draws bench metrics docs sample lock clean
 
 help: ## list the commands
@@ -53,6 +53,10 @@ load: override export FILE := $(value FILE)
 load: $(VENV)/.build ## load events: make load FILE='events/*.csv' (a file, pattern or folder; s3://... on Redshift)
 	@test -n "$$FILE" || { echo "make load needs FILE: make load FILE='events/*.csv'" >&2; exit 2; }
 	@$(BIN)/python -m flyer_analytics.load -- "$$FILE"
+
+stream: $(VENV)/.stream ## run the whole pipeline on this machine: make stream RATE=200 SECONDS=300 SPEED=60 HISTORY=1000000 KILLS=20
+	@$(BIN)/python -m flyer_analytics.stream $(foreach option,RATE SECONDS SPEED SEED HISTORY KILLS,$(if $($(option)),--$(shell \
+		echo $(option) | tr A-Z a-z)=$($(option))))
 
 check: override export MODEL := $(value MODEL)
 check: $(VENV)/.build ## run the tests of one model on the sample, in seconds: make check MODEL=int_flyer_sessions
