@@ -1,0 +1,1 @@
+"""From the app to the marts: collector, Kafka, lander, lake, loop."""

@@ -1,0 +1,25 @@
+"""A broker for all tests of one process, and a new topic for each test."""
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+
+from flyer_analytics.stream import broker as embedded
+from flyer_analytics.stream.broker import Broker
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[Broker]:
+    with embedded.broker() as started:
+        yield started
+
+
+@pytest.fixture
+def topic(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Create a topic of 3 partitions, and set the environment variables that lead to it. Returns its name."""
+    name = f"flyer-events-{uuid4().hex[:8]}"
+    broker.create_topic(name)
+    monkeypatch.setenv("FLYER_KAFKA", broker.address)
+    monkeypatch.setenv("FLYER_KAFKA_TOPIC", name)
+    return name
