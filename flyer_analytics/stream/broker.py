@@ -4,7 +4,6 @@ It keeps messages in memory and loses them when it ends. Its high watermarks are
 """
 
 import contextlib
-import logging
 import os
 import socket
 import subprocess
@@ -19,6 +18,8 @@ from uuid import uuid4
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
+
+from flyer_analytics.stream.kafka import silent_logger
 
 START_SECS = 20.0
 ATTEMPTS = 3
@@ -38,7 +39,7 @@ class Broker:
 
     def create_topic(self, topic: str, partitions: int = 3, wait_secs: float = START_SECS) -> None:
         """Create a topic unless it exists. Raises KafkaException if the broker refuses, or does not answer in time."""
-        client = AdminClient({"bootstrap.servers": self.address}, logger=silent())
+        client = AdminClient({"bootstrap.servers": self.address}, logger=silent_logger())
         created = client.create_topics([NewTopic(topic, partitions, 1)], request_timeout=wait_secs)
         try:
             created[topic].result()
@@ -120,16 +121,9 @@ def answers(process: subprocess.Popen[bytes], address: str, cluster: str) -> boo
 
     Another broker on the same port answers with another ``cluster``.
     """
-    client = AdminClient({"bootstrap.servers": address}, logger=silent())
+    client = AdminClient({"bootstrap.servers": address}, logger=silent_logger())
     end = time.monotonic() + START_SECS
     while process.poll() is None and time.monotonic() < end:
         with contextlib.suppress(KafkaException):
             return bool(client.list_topics(timeout=1).cluster_id == cluster)
     return False
-
-
-def silent() -> logging.Logger:
-    """Return a logger for clients that are expected to fail at first."""
-    logger = logging.getLogger(f"{__name__}.client")
-    logger.disabled = True
-    return logger

@@ -1,5 +1,6 @@
 """Where Kafka is, for all of its clients."""
 
+import logging
 import os
 from pathlib import Path
 
@@ -42,3 +43,10 @@ def read_properties(path: Path) -> dict[str, str]:
 def topic() -> str:
     """Return the topic of events: ``FLYER_KAFKA_TOPIC``."""
     return os.environ.get("FLYER_KAFKA_TOPIC") or "flyer-events"
+
+
+def silent_logger() -> logging.Logger:
+    """Return a logger for clients whose errors are reported otherwise, in place of librdkafka's lines on stderr."""
+    logger = logging.getLogger(__name__)
+    logger.disabled = True
+    return logger
