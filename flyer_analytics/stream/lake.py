@@ -176,8 +176,8 @@ class Lake:
 
     def describe(self, entry: Entry) -> LakeObject:
         """Return an object with what its header says."""
-        beginning = self.store.beginning(folder_of(entry.topic, entry.partition), name_of(entry.first_offset))
-        found = HEADER.match(beginning)
+        folder, name = folder_of(entry.topic, entry.partition), name_of(entry.first_offset)
+        found = HEADER.match(self.store.beginning(folder, name) if entry.size else b"")
         if not found or int(found["last"]) < entry.first_offset:
             raise LakeError(
                 f"{entry.name}: the gzip header has no offsets, so the lander did not write it. Move it away"
