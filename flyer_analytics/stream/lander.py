@@ -6,6 +6,7 @@ no offsets are committed to Kafka.
 
 import argparse
 import json
+import os
 import re
 import signal
 import sys
@@ -34,12 +35,13 @@ from flyer_analytics.text import counted
 SECONDS = 2.0
 OBJECT_BYTES = 2**24  # of lines, at most
 MEMORY_BYTES = 2**26  # of lines of all partitions, at most
-POLL_SECS = 0.2
+POLL_SECS = 0.1
 POLL_MESSAGES = 200  # few, since each can have a megabyte
 REQUEST_SECS = 10.0
 DESCRIBE_SECS = 30.0  # how often new partitions are looked for
 REPORT_SECS = 10.0
 REPEAT_SECS = 30.0  # how often the same trouble is said
+FIRST_PAUSE_SECS = 1.0  # before the lake is tried again; doubled each time
 LONGEST_PAUSE_SECS = 30.0
 
 DEFAULTS = {
@@ -266,7 +268,7 @@ class Lander:
 
         Raises StopError if it fails while the lander is to stop.
         """
-        pause_secs = 1.0
+        pause_secs = FIRST_PAUSE_SECS
         while True:
             try:
                 return action()
@@ -330,7 +332,12 @@ def id_of(description: TopicDescription) -> str | None:
 
 
 def say(line: str, is_problem: bool = False) -> None:
-    print(f"lander: {line}", file=sys.stderr if is_problem else sys.stdout, flush=True)
+    """Print a line at once, problems to stderr. A stream that nobody reads any more does not stop the lander."""
+    stream = sys.stderr if is_problem else sys.stdout
+    try:
+        print(f"lander: {line}", file=stream, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def chosen(partitions: str | None, share: str | None) -> Callable[[int], bool]:

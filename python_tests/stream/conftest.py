@@ -8,6 +8,18 @@ import pytest
 from flyer_analytics.stream import broker as embedded
 from flyer_analytics.stream.broker import Broker
 
+KILLS = 10
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--kills", type=int, default=KILLS, help="how often to kill the lander")
+
+
+@pytest.fixture
+def kills(request: pytest.FixtureRequest) -> int:
+    """Return how often to kill. pytest knows the option if this folder or a file in it is named."""
+    return int(request.config.getoption("--kills", KILLS))
+
 
 @pytest.fixture(scope="session")
 def broker() -> Iterator[Broker]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from botocore.exceptions import ClientError
@@ -28,16 +29,21 @@ def put(lake: Lake, first_offset: int, last_offset: int, partition: int = 0, lin
     lake.create(TOPIC, partition, first_offset, content(last_offset).packed(lines))
 
 
+@pytest.fixture(scope="module")
+def s3() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        yield
+
+
 @pytest.fixture(params=["folder", "s3"])
-def lake(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lake]:
+def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Lake:
     if request.param == "folder":
-        yield open_lake(str(tmp_path / "lake"))
-        return
-    with mock_aws():
-        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        lake = open_lake("s3://flyers/some/lake/")
-        client(lake).create_bucket(Bucket="flyers")
-        yield lake
+        return open_lake(str(tmp_path / "lake"))
+    request.getfixturevalue("s3")
+    lake = open_lake(f"s3://{uuid4()}/some/lake/")
+    store(lake).client.create_bucket(Bucket=store(lake).bucket)
+    return lake
 
 
 @pytest.fixture
@@ -45,9 +51,9 @@ def folder(tmp_path: Path) -> Lake:
     return open_lake(str(tmp_path))
 
 
-def client(lake: Lake) -> Any:
+def store(lake: Lake) -> S3Store:
     assert isinstance(lake.store, S3Store)
-    return lake.store.client
+    return lake.store
 
 
 def put_foreign(lake: Lake, name: str, body: bytes = b"") -> None:
@@ -57,7 +63,8 @@ def put_foreign(lake: Lake, name: str, body: bytes = b"") -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(body)
     else:
-        client(lake).put_object(Bucket="flyers", Key=f"some/lake/{TOPIC}/partition=00000/{name}", Body=body)
+        key = f"some/lake/{TOPIC}/partition=00000/{name}"
+        store(lake).client.put_object(Bucket=store(lake).bucket, Key=key, Body=body)
 
 
 def test_an_object_is_found_with_what_its_header_says(lake: Lake) -> None:
@@ -207,8 +214,8 @@ def test_a_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("lake", ["s3"], indirect=True)
 def test_an_object_that_was_written_twice_by_one_client_is_its_own(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     """S3 wrote it, the answer was lost, and the client tried again."""
-    put_object = client(lake).put_object
-    monkeypatch.setattr(client(lake), "put_object", lambda **options: [put_object(**options) for _ in range(2)])
+    put_object = store(lake).client.put_object
+    monkeypatch.setattr(store(lake).client, "put_object", lambda **options: [put_object(**options) for _ in range(2)])
     put(lake, 0, 5)
     with pytest.raises(TakenError):
         put(lake, 0, 5)
@@ -219,10 +226,8 @@ def test_a_bucket_that_refuses_is_named(lake: Lake, monkeypatch: pytest.MonkeyPa
     def refuse(**_: Any) -> None:
         raise ClientError({"Error": {"Code": "AccessDenied", "Message": "Access Denied"}}, "PutObject")
 
-    monkeypatch.setattr(client(lake), "put_object", refuse)
-    with pytest.raises(
-        LakeError, match=r"s3://flyers/some/lake/.*00000[.]jsonl[.]gz cannot be written: .*AccessDenied"
-    ):
+    monkeypatch.setattr(store(lake).client, "put_object", refuse)
+    with pytest.raises(LakeError, match=r"s3://.*/some/lake/.*00000[.]jsonl[.]gz cannot be written: .*AccessDenied"):
         put(lake, 0, 5)
     with pytest.raises(LakeError, match=r"s3://none/flyer-events/ cannot be listed: .*NoSuchBucket"):
         open_lake("s3://none").partitions(TOPIC)
@@ -231,8 +236,8 @@ def test_a_bucket_that_refuses_is_named(lake: Lake, monkeypatch: pytest.MonkeyPa
 def test_where_the_lake_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLYER_DUCKDB_PATH", str(tmp_path / "flyer.duckdb"))
     monkeypatch.delenv("FLYER_LAKE", raising=False)
-    store = open_lake().store
-    assert isinstance(store, FolderStore) and store.root == tmp_path / "lake"
+    found = open_lake().store
+    assert isinstance(found, FolderStore) and found.root == tmp_path / "lake"
     for url in ("gs://bucket/lake", "s3://", "s3:///lake"):
         monkeypatch.setenv("FLYER_LAKE", url)
         with pytest.raises(SettingError, match="FLYER_LAKE"):
