@@ -19,7 +19,7 @@ export DBT_PROFILES_DIR := $(CURDIR)
 
 .DEFAULT_GOAL := help
 .PHONY: help build publish report explore load stream check test lint lint-python lint-build lint-conventions lint-sql \
-	unit browser draws bench metrics docs sample lock clean
+	unit browser kafka draws bench metrics docs sample lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -91,7 +91,7 @@ lint-sql: lint-build
 	FLYER_DUCKDB_PATH=target/lint/sql/lint.duckdb DBT_TARGET_PATH=target/lint/sql \
 		$(BIN)/sqlfluff lint --disable-progress-bar models tests analyses
 
-unit: $(VENV)/.dev browser ## run the Python tests: on DuckDB, on the Redshift stand-in, some on the oldest DuckDB
+unit: $(VENV)/.dev browser kafka ## run the Python tests: on DuckDB, on the Redshift stand-in, some on the oldest DuckDB
 	$(PYTEST)
 	@# What an older DuckDB can change: the SQL of models, loads, exports and increments, without further events for the same.
 	PYTHONPATH=$(CURDIR)/$(OLD_DUCKDB) $(PYTEST) $(addprefix python_tests/test_,marts.py cleaning.py load.py export.py \
@@ -105,6 +105,14 @@ browser:
 		echo "Chromium is not installed, and apt-get could not install it (see above). Some tests need a browser." >&2; \
 		echo "Install Chromium or Chrome, for example with: sudo apt-get install chromium. Then run this again." >&2; \
 		exit 1; }
+
+# Without them the tests still run, except those with Apache Kafka, which say why. In CI these fail.
+kafka:
+	@command -v java >/dev/null && command -v mvn >/dev/null && exit 0; \
+	echo "Installing Java and Maven: some tests run Apache Kafka"; \
+	{ apt-get -qq update && apt-get -qq install --no-install-recommends default-jre-headless maven; } >/dev/null || { \
+		echo "Java and Maven are not installed, and apt-get could not install them (see above). Tests with Apache Kafka are" >&2; \
+		echo "skipped. To run them: sudo apt-get install default-jre-headless maven" >&2; }
 
 draws: DRAWS ?= 50
 draws: SEED ?= 1000
