@@ -395,6 +395,28 @@ def test_json_lines(project: Project) -> None:
     assert project.query("select user_id from staging.stg_flyer_app__events order by 1") == [("u2",), ("ué",)]
 
 
+FIRST = b'{"timestamp": "2018-10-01T17:00:00Z", "user_id": "u1", "event": "list_flyers"}'
+SECOND = b'{"timestamp": "2018-10-01T17:00:40Z", "user_id": "u2", "event": "list_flyers"}'
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("partition=0/flyer-events+0+0000000000.jsonl.gz", zipped(FIRST + b"\n" + SECOND + b"\n")),
+        ("partition=0/00000000000000000000.jsonl.gz", zipped(FIRST + b"\n" + SECOND)),
+        ("17/flyer-events-1-2018-10-01-17-00-05-8c0f0e3c.jsonl.gz", zipped(FIRST + b"\n") + zipped(SECOND + b"\n")),
+    ],
+    ids=["Kafka Connect, Confluent", "Kafka Connect, Aiven", "Firehose"],
+)
+def test_files_that_other_programs_land(project: Project, name: str, content: bytes) -> None:
+    """Aiven's connector writes line feeds between messages only, and gzip may have several members."""
+    folder = project.folder / "lake" / "flyer-events"
+    (folder / name).parent.mkdir(parents=True)
+    (folder / name).write_bytes(content)
+    project.load(folder)
+    assert project.query(LOADED) == [("u1", "list_flyers", None, None), ("u2", "list_flyers", None, None)]
+
+
 def test_json_keys_in_any_case_and_missing_ones(project: Project) -> None:
     file = project.folder / "events.json"
     file.write_text(
