@@ -1,23 +1,35 @@
-"""Apache Kafka itself keeps what it has acknowledged when it is killed."""
+"""From the collector's producer through Apache Kafka to the lake, while Kafka and the lander are killed."""
 
+import asyncio
+import gzip
+import json
 import os
-from collections import Counter
-from collections.abc import Iterator
+import subprocess
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from flyer_analytics.stream import collector
+from flyer_analytics.stream.lake import LakeObject, open_lake
 from python_tests.stream.apache_kafka import ApacheKafka, KafkaUnavailableError
 
+TOPIC = "flyer-events"
 PARTITIONS = 3
+USERS = 50
+BATCH = 20  # messages
+PAUSE_SECS = 0.01  # between batches
+WAIT_SECS = 60
 
 
 @pytest.fixture
-def kafka(tmp_path: Path) -> Iterator[ApacheKafka]:
-    """A broker with a topic ``flyer-events``. CI must have one; elsewhere the test is skipped with the reason."""
+def kafka(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApacheKafka]:
+    """Apache Kafka with a topic. CI must have it; elsewhere the test says why it does not run."""
     try:
         broker = ApacheKafka(tmp_path / "kafka")
     except KafkaUnavailableError as error:
@@ -25,45 +37,93 @@ def kafka(tmp_path: Path) -> Iterator[ApacheKafka]:
             raise
         pytest.skip(str(error))
     with broker:
-        client = AdminClient({"bootstrap.servers": broker.bootstrap})
-        topic = NewTopic("flyer-events", num_partitions=PARTITIONS, replication_factor=1)
-        client.create_topics([topic])["flyer-events"].result()
+        client = AdminClient({"bootstrap.servers": broker.bootstrap, "log_level": 0})
+        client.create_topics([NewTopic(TOPIC, PARTITIONS, 1)])[TOPIC].result()
+        monkeypatch.setenv("FLYER_KAFKA", broker.bootstrap)
+        monkeypatch.setenv("FLYER_LAKE", str(tmp_path / "lake"))
         yield broker
 
 
-def test_each_acknowledged_message_is_there_once_after_kills(kafka: ApacheKafka) -> None:
-    acknowledged: list[bytes | None] = []
+class Lander:
+    """The lander in a process of its own."""
 
-    def note(error: KafkaError | None, message: Message) -> None:
-        assert error is None, error
-        acknowledged.append(message.value())
+    def __init__(self) -> None:
+        self.start()
 
-    producer = Producer({"bootstrap.servers": kafka.bootstrap, "enable.idempotence": True, "linger.ms": 1})
-    for kill in range(4):
-        for number in range(1_000):
-            producer.produce("flyer-events", f"{kill}-{number}", key=str(number % 50), on_delivery=note)
-        producer.poll(0.01)
-        kafka.kill()
-        kafka.start()
-    assert producer.flush(30) == 0
+    def start(self) -> None:
+        command = [sys.executable, "-m", "flyer_analytics.stream.lander", "--seconds", "0.2"]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
 
-    assert len(acknowledged) == 4_000
-    assert Counter(consumed(kafka)) == Counter(acknowledged)
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
 
 
-def consumed(kafka: ApacheKafka) -> list[bytes | None]:
-    """The values of all messages of the topic, each partition up to the end that it has now."""
-    consumer = Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": "test", "enable.partition.eof": True})
-    consumer.assign([TopicPartition("flyer-events", partition, 0) for partition in range(PARTITIONS)])
-    values: list[bytes | None] = []
-    ended: set[int | None] = set()
-    while len(ended) < PARTITIONS:
-        for message in consumer.consume(1_000, timeout=0.1):
-            error = message.error()
-            if error is None:
-                values.append(message.value())
-            else:
-                assert error.code() == KafkaError._PARTITION_EOF, error
-                ended.add(message.partition())
-    consumer.close()
-    return values
+def test_each_message_is_in_the_lake_once_and_in_order(kafka: ApacheKafka) -> None:
+    lander = Lander()
+    try:
+        sent = asyncio.run(send_during(lambda: kill_all_in_turn(kafka, lander)))
+        wait_until("all messages are in the lake", lambda: landed() >= sent)
+    finally:
+        lander.kill()
+
+    numbers = numbers_in_the_lake()
+    assert Counter(number for found in numbers.values() for number in found) == Counter(range(sent))
+    assert numbers == {partition: sorted(found) for partition, found in numbers.items()}
+
+
+def kill_all_in_turn(kafka: ApacheKafka, lander: Lander) -> None:
+    victims: list[list[ApacheKafka | Lander]] = [[kafka], [lander], [kafka, lander]]
+    for killed in victims:
+        wait_until_more_is_landed()
+        for victim in killed:
+            victim.kill()
+        for victim in killed:
+            victim.start()
+    wait_until_more_is_landed()
+
+
+async def send_during(action: Callable[[], None]) -> int:
+    """Send numbered messages while ``action`` runs. Returns how many, once Kafka has acknowledged all of them."""
+    settings = collector.Settings(TOPIC, {"bootstrap.servers": os.environ["FLYER_KAFKA"]}, (), 0, ack_secs=WAIT_SECS)
+    producer = collector.Kafka(settings)
+    acting = asyncio.create_task(asyncio.to_thread(action))
+    sends: list[asyncio.Task[None]] = []
+    while not acting.done():
+        numbers = range(BATCH * len(sends), BATCH * (len(sends) + 1))
+        messages = [(b"user %d" % (number % USERS), b'{"number": %d}' % number) for number in numbers]
+        sends.append(asyncio.create_task(producer.send(messages)))
+        await asyncio.sleep(PAUSE_SECS)
+    await asyncio.gather(acting, *sends)
+    await asyncio.to_thread(producer.close)
+    return BATCH * len(sends)
+
+
+def lake() -> list[LakeObject]:
+    opened = open_lake()
+    return [opened.describe(entry) for entry in opened.new_entries(TOPIC, {})]
+
+
+def landed() -> int:
+    return sum(found.messages for found in lake())
+
+
+def numbers_in_the_lake() -> dict[int, list[int]]:
+    """The messages of each partition, in the lake's order."""
+    numbers = defaultdict[int, list[int]](list)
+    for found in lake():
+        lines = gzip.decompress(Path(found.name).read_bytes()).splitlines()
+        numbers[found.partition] += [json.loads(line)["number"] for line in lines]
+    return numbers
+
+
+def wait_until_more_is_landed() -> None:
+    before = landed()
+    wait_until("more is in the lake", lambda: landed() > before)
+
+
+def wait_until(state: str, is_reached: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + WAIT_SECS
+    while not is_reached():
+        assert time.monotonic() < deadline, f"Not within {WAIT_SECS} s: {state}"
+        time.sleep(0.05)
