@@ -9,6 +9,8 @@ OLD_DUCKDB := $(VENV)/duckdb-oldest
 export PYTHONDONTWRITEBYTECODE :=
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile --require-hashes
 DBT := $(BIN)/dbt
+# Nothing else loads, builds or publishes meanwhile. `make load` takes the lock by itself.
+locked = @$(BIN)/python -m flyer_analytics.lock --as "make $@" -- sh -ec
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 # pip checks hashes only of pinned requirements, not of constraints, so it gets the part of the lock that it installs.
 install = $(BIN)/python requirements/pick.py $(1) > $@.txt && $(PIP) -r $@.txt && touch $@
@@ -27,15 +29,15 @@ help: ## list the commands
 # Without unit tests, which take longer than all the rest and do not depend on the events.
 build: $(VENV)/.build ## install, build and test everything on DuckDB, publish the marts, show a summary
 	@echo "Building the models and running their data tests"
-	@$(DBT) build --quiet --exclude-resource-type unit_test
-	@$(BIN)/python -m flyer_analytics.publish
-	@$(BIN)/python -m flyer_analytics.summary
+	$(locked) '$(DBT) build --quiet --exclude-resource-type unit_test; \
+		$(BIN)/python -m flyer_analytics.publish; \
+		$(BIN)/python -m flyer_analytics.summary'
 
 # Tests run again, since dbt does not store their last results in the database.
 publish: $(VENV)/.build ## after dbt build: test the tables and publish the marts for BI tools
-	@$(DBT) test --quiet --exclude-resource-type unit_test || { \
-		echo "Nothing was published, because tests failed. make build rebuilds, tests and publishes everything." >&2; exit 1; }
-	@$(BIN)/python -m flyer_analytics.publish
+	$(locked) '$(DBT) test --quiet --exclude-resource-type unit_test || { \
+		echo "Nothing was published, because tests failed. make build rebuilds, tests and publishes everything." >&2; exit 1; }; \
+		$(BIN)/python -m flyer_analytics.publish'
 
 explore: $(VENV)/.explore ## explore merchants, flyers and dates in a browser
 	@$(BIN)/python -m streamlit run flyer_analytics/explore.py
@@ -139,7 +141,7 @@ lock: $(VENV)/.dev ## update requirements/ to the newest versions that pyproject
 	echo "duckdb==1.5.6" | $(COMPILE) - -o requirements/duckdb-oldest.txt
 
 clean: ## delete the environment, the database and what dbt wrote
-	rm -rf $(VENV) target logs dbt_packages published flyer_analytics.duckdb flyer_analytics.duckdb.wal
+	rm -rf $(VENV) target logs dbt_packages published flyer_analytics.duckdb*
 
 $(VENV)/.build: requirements/lock.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

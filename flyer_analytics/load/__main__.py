@@ -12,6 +12,7 @@ from flyer_analytics.dbt_profile import database_path
 from flyer_analytics.load import disk
 from flyer_analytics.load.files import ENDINGS
 from flyer_analytics.load.outcome import FAILED, LoadError
+from flyer_analytics.lock import WAIT_SECS, LockedError, writer_lock
 
 STATUSES = """
 exit status:
@@ -36,6 +37,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         default=os.environ.get("DBT_TARGET", "redshift"),
         help="dbt target for files in S3 (default: DBT_TARGET, or redshift)",
     )
+    parser.add_argument(
+        "--wait",
+        type=float,
+        default=WAIT_SECS,
+        help="seconds to wait for another load or build (default: %(default).0f)",
+    )
     options = parser.parse_args(arguments)
     if not options.path.strip():
         parser.error("the path is empty")
@@ -47,10 +54,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.path.startswith("s3://"):
             from flyer_analytics.load import s3  # here, since dbt takes seconds to import
 
-            outcome = s3.load(options.path, s3.Dbt(options.target), os.environ.get("FLYER_S3_MANIFESTS"), say)
+            with writer_lock(f"load {options.path}", options.wait, options.target):
+                outcome = s3.load(options.path, s3.Dbt(options.target), os.environ.get("FLYER_S3_MANIFESTS"), say)
         else:
-            outcome = disk.load(options.path, database_path(), say)
-    except LoadError as error:
+            with writer_lock(f"load {options.path}", options.wait, "duckdb"):
+                outcome = disk.load(options.path, database_path(), say)
+    except (LoadError, LockedError) as error:
         say(str(error), sys.stderr)
         say("Loaded nothing")
         return FAILED
