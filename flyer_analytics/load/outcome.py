@@ -17,6 +17,10 @@ class LoadError(Exception):
     """A load failed and changed nothing. The message says why and what to do, in one or more lines."""
 
 
+class InUseError(LoadError):
+    """Another process has the database open."""
+
+
 class FileError(Exception):
     """One file cannot be loaded. The message continues its name: `is empty`."""
 
@@ -53,6 +57,8 @@ class Outcome:
     rejections: list[Rejection] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     """Of each file that was not loaded, its name and why."""
+    keeps_rejected: bool = False
+    """Whether a load counts of which all lines were rejected. From a stream a few lines come at a time."""
 
     @property
     def rejected(self) -> int:
@@ -65,8 +71,8 @@ class Outcome:
         return PARTLY_LOADED if self.files or self.already_loaded else FAILED
 
     def require_usable_lines(self) -> None:
-        """Raise LoadError if all lines were rejected."""
-        if self.rejected and not self.rows:
+        """Raise LoadError if all lines were rejected, unless such a load counts."""
+        if self.rejected and not self.rows and not self.keeps_rejected:
             raise LoadError(
                 "\n    ".join(
                     ["No line can be read, so nothing was loaded:", *map(str, self.rejections), *self.problems]

@@ -11,6 +11,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -79,18 +80,34 @@ def load(path: str, dbt: "Dbt", manifests: str | None, say: Say) -> Outcome:
 
     Files that cannot be loaded keep no others from loading. Raises LoadError if nothing can be loaded.
     """
+    store, outcome = Store(), Outcome()
+    with s3_errors(outcome):
+        files = usable(store.files(path, say), path, say, outcome)
+    return load_files(files, store, dbt, manifests, say, outcome)
+
+
+def load_files(
+    files: Sequence["S3File"], store: "Store", dbt: "Dbt", manifests: str | None, say: Say, outcome: Outcome
+) -> Outcome:
+    """Load ``files`` as `load` does, and return the ``outcome``, to which this adds."""
     if not manifests:
         raise LoadError(
             "COPY reads manifests, which are written to S3: set their folder, FLYER_S3_MANIFESTS=s3://bucket/folder/"
         )
     split(manifests)
-    outcome = Outcome()
+    with s3_errors(outcome):
+        Load(store, dbt, manifests, say, outcome).run(files)
+    return outcome
+
+
+@contextmanager
+def s3_errors(outcome: Outcome) -> Iterator[None]:
+    """Raise errors of S3 as LoadError, with the problems of the ``outcome``."""
     try:
-        Load(Store(), dbt, manifests, say, outcome).run(path)
+        yield
     except (BotoCoreError, ClientError, LoadError) as error:
         reason = str(error) if isinstance(error, LoadError) else f"S3: {error}"
         raise LoadError("\n    ".join([reason, *outcome.problems])) from error
-    return outcome
 
 
 class Load:
@@ -103,8 +120,7 @@ class Load:
         self.say = say
         self.outcome = outcome
 
-    def run(self, path: str) -> None:
-        files = usable(self.store.files(path, self.say), path, self.say, self.outcome)
+    def run(self, files: Sequence[S3File]) -> None:
         new = self.unknown(files)
         self.outcome.already_loaded = len(files) - len(new)
         shapes = self.results(self.store.shape, new)
@@ -176,7 +192,7 @@ class Load:
                     "files": [{"file": file.name, "fingerprint": file.fingerprint} for file in files],
                 }
             )
-        loaded = self.dbt.answer("load_events", copies=copies)
+        loaded = self.dbt.answer("load_events", copies=copies, keeps_rejected=self.outcome.keeps_rejected)
         self.outcome.rows = loaded["rows"]
         self.outcome.rejections = by_reason(loaded["rejections"])
         self.outcome.files = len(shapes)

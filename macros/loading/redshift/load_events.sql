@@ -3,7 +3,7 @@
     flyer_analytics/load/s3.py lists S3, leaves out the files that are loaded, and writes one manifest for all files of the
     same shape.
 #}
-{%- macro load_events(path=none, copies=none) -%}
+{%- macro load_events(path=none, copies=none, keeps_rejected=false) -%}
     {%- if copies is none or target.type != 'redshift' -%}
         {{ exceptions.raise_compiler_error(
             "load_events is called by another program. Load with: python -m flyer_analytics.load " ~ (path or 'PATH')
@@ -42,7 +42,7 @@
         {%- do run_query(insert_loaded_files_sql(copy, rejected_by_file, loaded_at)) -%}
     {%- endfor -%}
     {#- the program reports a load without a usable line as an error, so nothing may be left of it -#}
-    {%- do run_query('rollback' if rejections and not total.rows else 'commit') -%}
+    {%- do run_query('rollback' if rejections and not total.rows and not keeps_rejected else 'commit') -%}
     {%- do log(
         tojson({'rows': total.rows, 'rejections': rejections, 'rejected_by_file': rejected_by_file}), info=true
     ) -%}
