@@ -5,6 +5,7 @@ It keeps messages in memory and loses them when it ends. Its high watermarks are
 
 import contextlib
 import os
+import random
 import socket
 import subprocess
 import time
@@ -109,11 +110,16 @@ def find_program() -> Path:
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that nothing listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """Return a port of 127.0.0.1 that nothing listens on, below those that the system gives to clients.
+
+    A client that keeps trying to reach a port of that range is in the end given the same port for its own side. It is
+    then connected to itself, and what it waits for cannot listen there again.
+    """
+    while True:
+        port = random.randrange(15_000, 30_000)
+        with socket.socket() as candidate:
+            if candidate.connect_ex(("127.0.0.1", port)):
+                return port
 
 
 def answers(process: subprocess.Popen[bytes], address: str, cluster: str) -> bool:

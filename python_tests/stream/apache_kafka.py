@@ -6,10 +6,8 @@ It needs Java and Maven, which fetches the jars that tests/kafka/pom.xml names, 
 import base64
 import fcntl
 import hashlib
-import random
 import re
 import shutil
-import socket
 import subprocess
 import time
 import uuid
@@ -21,6 +19,8 @@ from typing import Self
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
+
+from flyer_analytics.stream.broker import free_port
 
 PROJECT = Path(__file__).parents[2]
 POM = PROJECT / "tests" / "kafka" / "pom.xml"
@@ -75,7 +75,7 @@ class ApacheKafka:
         self._process: subprocess.Popen[bytes] | None = None
         self._log = folder / "kafka.log"
         self._properties = folder / "server.properties"
-        broker, controller = free_ports(2)
+        broker, controller = free_port(), free_port()
         self.bootstrap = f"127.0.0.1:{broker}"
         folder.mkdir(parents=True, exist_ok=True)
         settings = PROPERTIES | {
@@ -142,26 +142,10 @@ class ApacheKafka:
 
     def _format(self) -> None:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        arguments = ["format", "--standalone", "--cluster-id", cluster, "--config", str(self._properties)]
+        arguments = ["format", "--standalone", f"--cluster-id={cluster}", "--config", str(self._properties)]
         run = subprocess.run([*self._java, "kafka.tools.StorageTool", *arguments], capture_output=True, text=True)
         if run.returncode:
             raise RuntimeError(f"Kafka could not format {self._properties.parent}:\n{run.stdout}{run.stderr}")
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 that nothing listens at, outside the range that the system draws ports from.
-
-    A client that keeps trying to reach a port of that range while nothing listens there is in the end given the same
-    port for its own side. It then is connected to itself, and the broker cannot start again.
-    """
-    found: list[int] = []
-    for port in random.sample(range(15_000, 30_000), 1_000):
-        with socket.socket() as candidate:
-            if candidate.connect_ex(("127.0.0.1", port)):
-                found.append(port)
-        if len(found) == count:
-            return found
-    raise RuntimeError("no free port between 15000 and 30000")
 
 
 @cache

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from flyer_analytics.stream import collector
 from flyer_analytics.stream.lake import LakeObject, open_lake
-from python_tests.stream.apache_kafka import ApacheKafka, KafkaUnavailableError
+from python_tests.stream.apache_kafka import ApacheKafka
 
 TOPIC = "flyer-events"
 PARTITIONS = 3
@@ -28,20 +28,13 @@ WAIT_SECS = 60
 
 
 @pytest.fixture
-def kafka(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApacheKafka]:
-    """Apache Kafka with a topic. CI must have it; elsewhere the test says why it does not run."""
-    try:
-        broker = ApacheKafka(tmp_path / "kafka")
-    except KafkaUnavailableError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(error))
-    with broker:
-        client = AdminClient({"bootstrap.servers": broker.bootstrap, "log_level": 0})
-        client.create_topics([NewTopic(TOPIC, PARTITIONS, 1)])[TOPIC].result()
-        monkeypatch.setenv("FLYER_KAFKA", broker.bootstrap)
-        monkeypatch.setenv("FLYER_LAKE", str(tmp_path / "lake"))
-        yield broker
+def kafka(apache_kafka: ApacheKafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ApacheKafka:
+    """Apache Kafka with a topic."""
+    client = AdminClient({"bootstrap.servers": apache_kafka.bootstrap, "log_level": 0})
+    client.create_topics([NewTopic(TOPIC, PARTITIONS, 1)])[TOPIC].result()
+    monkeypatch.setenv("FLYER_KAFKA", apache_kafka.bootstrap)
+    monkeypatch.setenv("FLYER_LAKE", str(tmp_path / "lake"))
+    return apache_kafka
 
 
 class Lander:
