@@ -78,8 +78,9 @@ def kill_all_in_turn(kafka: ApacheKafka, lander: Lander) -> None:
 
 async def send_during(action: Callable[[], None]) -> int:
     """Send numbered messages while ``action`` runs. Returns how many, once Kafka has acknowledged all of them."""
-    settings = collector.Settings(TOPIC, {"bootstrap.servers": os.environ["FLYER_KAFKA"]}, (), 0, ack_secs=WAIT_SECS)
-    producer = collector.Kafka(settings)
+    # Without idempotence, what Kafka had written but not acknowledged when it was killed is there twice.
+    kafka = {"bootstrap.servers": os.environ["FLYER_KAFKA"], "enable.idempotence": "true"}
+    producer = collector.Kafka(collector.Settings(TOPIC, kafka, (), 0, ack_secs=WAIT_SECS))
     acting = asyncio.create_task(asyncio.to_thread(action))
     sends: list[asyncio.Task[None]] = []
     while not acting.done():
