@@ -271,14 +271,22 @@ def test_every_message_is_a_row_or_a_rejected_line(lake: Lake, topic: str, tmp_p
         *(event.replace(b'"u"', b'"\xff"'), event.replace(b'"u"', b'"\0"'), event.replace(b'"u"', b'"\\u0000"')),
         *(event[:40], event + event, event.replace(b'"u"', b'"\x1c\x1d\x1e\x1f"'), b'{"a":' * 100_000),
     ]
-    messages = [*rejected, *events, *rejected]
-    send(topic, messages, partition=0)
+    by_partition: list[list[bytes | None]] = [
+        [*rejected, *events, *rejected],
+        # What would count for a whole file if it stood at its beginning.
+        [b"[1]", event],
+        [b"\xef\xbb\xbf" + event, event],
+    ]
+    for partition, messages in enumerate(by_partition):
+        send(topic, messages, partition)
     lander = new_lander(lake, topic, NEVER)
     with running(lander):
-        wait_for(lambda: 0 in lander.open and lander.open[0].messages == len(messages))
+        wait_for(
+            lambda: [batch.messages for batch in lander.open.values()] == [len(messages) for messages in by_partition]
+        )
     outcome = disk.load(str(tmp_path / "lake"), tmp_path / "flyer.duckdb", lambda _: None)
     assert outcome.problems == []
-    assert (outcome.rows, outcome.rejected) == (len(events), 2 * len(rejected))
+    assert (outcome.rows, outcome.rejected) == (len(events) + 2, 2 * len(rejected) + 2)
     assert {it.reason for it in outcome.rejections} == {"not_a_json_object", "nul_byte", "invalid_utf8"}
 
 
