@@ -124,7 +124,7 @@ class Lander:
         self.topic_id: str | None = None
         self.request: Future[TopicDescription] | None = None
         self.request_at = time.monotonic()
-        self.said: dict[str, float] = {}
+        self.said: dict[object, float] = {}
         self.report = Report()
         self.admin = AdminClient({**config}, logger=silent_logger())
         settings = {**DEFAULTS, **config, **REQUIRED, "error_cb": self.heed_error}
@@ -283,14 +283,14 @@ class Lander:
 
     # ---------- what is said
     def heed_error(self, error: KafkaError) -> None:
-        """Say what keeps the consumer, which tries again by itself."""
-        self.say_trouble(f"Kafka at {self.servers}: {error.str()}")
+        """Say what is wrong with Kafka. The consumer tries again by itself."""
+        self.say_trouble(f"Kafka at {self.servers}: {error.str()}", kind=error.code())
 
-    def say_trouble(self, text: str) -> None:
-        """Say a trouble, and again while it lasts, but not each time."""
+    def say_trouble(self, text: str, kind: object = None) -> None:
+        """Say what is wrong, but only now and then while it lasts: the same text, or another one of the same kind."""
         now = time.monotonic()
-        if now - self.said.get(text, -REPEAT_SECS) >= REPEAT_SECS:
-            self.said[text] = now
+        if now - self.said.get(kind or text, -REPEAT_SECS) >= REPEAT_SECS:
+            self.said[kind or text] = now
             say(text, is_problem=True)
 
 

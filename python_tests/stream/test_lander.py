@@ -373,7 +373,9 @@ def test_trouble_is_said_now_and_then(lake: Lake, topic: str, capsys: pytest.Cap
     for _ in range(3):
         lander.say_trouble("one")
         lander.say_trouble("another")
-    assert capsys.readouterr().err == "lander: one\nlander: another\n"
+        lander.say_trouble("detail 1", kind=5)
+        lander.say_trouble("detail 2", kind=5)
+    assert capsys.readouterr().err == "lander: one\nlander: another\nlander: detail 1\n"
     lander.said["one"] -= landers.REPEAT_SECS
     lander.say_trouble("one")
     assert capsys.readouterr().err == "lander: one\n"
