@@ -143,8 +143,8 @@ class Lake:
         while not is_complete:
             found, is_complete = self.page(topic, partition, offset)
             yield from found
-            offset = found[-1].first_offset + 1 if found else offset
-            is_complete |= not found
+            if found:
+                offset = found[-1].first_offset + 1
 
     def page(self, topic: str, partition: int, offset: int) -> tuple[list[Entry], bool]:
         """Return the next objects that begin at ``offset`` or behind it, and whether these are all."""
@@ -356,12 +356,17 @@ class S3Store(Store):
             ]
 
     def page(self, folder: str, after: str) -> tuple[list[tuple[str, int]], bool]:
-        with s3_errors(f"{self.url(folder)} cannot be listed"):
-            page = self.client.list_objects_v2(
-                Bucket=self.bucket, Prefix=self.key(folder), StartAfter=self.key(folder, after)
-            )
-        named = [(entry["Key"].removeprefix(self.key(folder)), entry["Size"]) for entry in page.get("Contents", [])]
-        return [(name, size) for name, size in named if NAME.fullmatch(name)], not page["IsTruncated"]
+        """Return a page of names; pages in which all names are those of others are skipped."""
+        prefix, start = self.key(folder), self.key(folder, after)
+        while True:
+            with s3_errors(f"{self.url(folder)} cannot be listed"):
+                page = self.client.list_objects_v2(Bucket=self.bucket, Prefix=prefix, StartAfter=start)
+            listed = page.get("Contents", [])
+            named = [(entry["Key"].removeprefix(prefix), entry["Size"]) for entry in listed]
+            found = [(name, size) for name, size in named if NAME.fullmatch(name)]
+            if found or not page["IsTruncated"]:
+                return found, not page["IsTruncated"]
+            start = listed[-1]["Key"]
 
     def beginning(self, folder: str, name: str) -> bytes:
         with s3_errors(f"{self.url(folder, name)} cannot be read"):

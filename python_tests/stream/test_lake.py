@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -209,6 +210,19 @@ def test_a_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "lake").write_text("")
     with pytest.raises(LakeError, match=r"lake/flyer-events.* cannot be written: (Not a directory|File exists)"):
         put(open_lake(str(tmp_path / "lake")), 0, 5)
+
+
+@pytest.mark.parametrize("lake", ["s3"], indirect=True)
+def test_many_files_of_others_hide_nothing(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_small_pages = partial(store(lake).client.list_objects_v2, MaxKeys=2)
+    monkeypatch.setattr(store(lake).client, "list_objects_v2", in_small_pages)
+    for number in range(5):
+        put_foreign(lake, f"{0:020}-{number}.csv")
+    put(lake, 0, 5)
+    put(lake, 6, 7)
+    assert [entry.first_offset for entry in lake.new_entries(TOPIC, {})] == [0, 6]
+    last = lake.last(TOPIC, 0)
+    assert last and last.first_offset == 6
 
 
 @pytest.mark.parametrize("lake", ["s3"], indirect=True)
