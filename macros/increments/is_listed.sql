@@ -19,7 +19,7 @@
         {{ columns[-1] }} in (select date from {{ listed }})
         and ({{ columns | join(', ') }}) in (
             select
-                user_key,
+                {{ columns[0] }},
                 date
             from {{ listed }}
         )

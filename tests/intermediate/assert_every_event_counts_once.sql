@@ -27,6 +27,7 @@ counts as (
             {{ sign }} * {{ number }} as events
         from {{ relation }}
         {% if date %}
+            where {{ is_touched('int_flyer_days_to_aggregate', [date]) }}
             group by {{ date }}
         {% endif %}
         {% if not loop.last %}

@@ -1,5 +1,7 @@
 -- Reader days add up view_secs, which the last event of each view has. The same
 -- time is the sum of on_screen_secs over all events of the views.
+{%- set days = 'int_flyer_days_to_aggregate' %}
+
 with
 
 flyer_events as (
@@ -11,6 +13,10 @@ flyer_events as (
         sum(on_screen_secs) as view_secs,
         count(distinct view_started_at) as fewest_views
     from {{ ref('int_flyer_events_in_views') }}
+    where
+        {{ is_touched(days, ['date'], recomputed=false) }}
+        and {{ is_touched(days, ['view_date']) }}
+        and {{ is_touched(days, ['user_key', 'view_date']) }}
     group by user_key, flyer_key, view_date
 
 ),
@@ -18,7 +24,9 @@ flyer_events as (
 reader_days as (
 
     select * from {{ ref('int_flyer_reader_days') }}
-    where views > 0
+    where
+        views > 0
+        and {{ is_touched(days) }}
 
 )
 

@@ -1,5 +1,8 @@
 -- Summed over a user's day, the merchant mart equals the user mart. Each of its
 -- rows may be off by half a cent of rounding.
+{%- set is_touched_day =
+    is_touched('int_flyer_days_to_aggregate', ['user_id', 'date']) %}
+
 with
 
 user_days as (
@@ -13,6 +16,7 @@ user_days as (
         coalesce(total_time_spent_in_secs, 0) as time_spent,
         coalesce(total_view_secs, 0) as view_time
     from {{ ref('user_daily_avg_flyer_time') }}
+    where {{ is_touched_day }}
 
 ),
 
@@ -28,6 +32,7 @@ merchant_days_by_user as (
         coalesce(sum(total_view_secs), 0) as view_time,
         0.005 * (count(*) + 1) as tolerance
     from {{ ref('merchant_flyer_engagement') }}
+    where {{ is_touched_day }}
     group by user_id, date
 
 )
