@@ -52,10 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     try:
         if options.path.startswith("s3://"):
-            from flyer_analytics.load import s3  # here, since dbt takes seconds to import
+            # here, since dbt takes seconds to import
+            from flyer_analytics.dbt_process import Dbt
+            from flyer_analytics.load import s3
 
             with writer_lock(f"load {options.path}", options.wait, options.target):
-                outcome = s3.load(options.path, s3.Dbt(options.target), os.environ.get("FLYER_S3_MANIFESTS"), say)
+                outcome = s3.load(options.path, Dbt(options.target), os.environ.get("FLYER_S3_MANIFESTS"), say)
         else:
             with writer_lock(f"load {options.path}", options.wait, "duckdb"):
                 outcome = disk.load(options.path, database_path(), say)

@@ -21,10 +21,8 @@ from urllib.parse import urlsplit
 import boto3
 import duckdb
 from botocore.exceptions import BotoCoreError, ClientError
-from dbt.cli.main import dbtRunner
-from dbt.contracts.graph.manifest import Manifest
-from dbt_common.events.base_types import EventMsg
 
+from flyer_analytics.dbt_process import Dbt, DbtError
 from flyer_analytics.load.columns import IS_ARRAY, event_columns, header, require_columns
 from flyer_analytics.load.files import File, before_pattern, pattern_of, usable, visible
 from flyer_analytics.load.outcome import FileError, LoadError, Outcome, Rejection, Say
@@ -75,7 +73,7 @@ class Shape:
     """Names and Redshift types of the table into which the files are copied."""
 
 
-def load(path: str, dbt: "Dbt", manifests: str | None, say: Say) -> Outcome:
+def load(path: str, dbt: Dbt, manifests: str | None, say: Say) -> Outcome:
     """Load the new files at ``path``; manifests are written to the folder ``manifests``.
 
     Files that cannot be loaded keep no others from loading. Raises LoadError if nothing can be loaded.
@@ -87,7 +85,7 @@ def load(path: str, dbt: "Dbt", manifests: str | None, say: Say) -> Outcome:
 
 
 def load_files(
-    files: Sequence["S3File"], store: "Store", dbt: "Dbt", manifests: str | None, say: Say, outcome: Outcome
+    files: Sequence["S3File"], store: "Store", dbt: Dbt, manifests: str | None, say: Say, outcome: Outcome
 ) -> Outcome:
     """Load ``files`` as `load` does, and return the ``outcome``, to which this adds."""
     if not manifests:
@@ -113,7 +111,7 @@ def s3_errors(outcome: Outcome) -> Iterator[None]:
 class Load:
     """One load."""
 
-    def __init__(self, store: "Store", dbt: "Dbt", manifests: str, say: Say, outcome: Outcome) -> None:
+    def __init__(self, store: "Store", dbt: Dbt, manifests: str, say: Say, outcome: Outcome) -> None:
         self.store = store
         self.dbt = dbt
         self.manifests = manifests
@@ -126,7 +124,7 @@ class Load:
         shapes = self.results(self.store.shape, new)
         try:
             self.copy(shapes)
-        except LoadError as error:
+        except DbtError as error:
             # COPY gives up at a damaged file and does not always say at which.
             if any(words in str(error) for words in NO_FAULT_OF_FILES):
                 raise
@@ -350,36 +348,3 @@ def split(url: str) -> tuple[str, str]:
     if parts.scheme != "s3" or not parts.netloc:
         raise LoadError(f"{url} is not in S3: Redshift loads from s3://bucket/folder/")
     return parts.netloc, url.removeprefix(f"s3://{parts.netloc}").removeprefix("/")
-
-
-class Dbt:
-    """dbt in this process, with one target."""
-
-    def __init__(self, target: str) -> None:
-        self.target = target
-        self.said: list[str] = []
-        self.errors: list[str] = []
-        parsed = dbtRunner(callbacks=[self._hear]).invoke(["--log-level", "none", "parse", "--target", target])
-        if not isinstance(parsed.result, Manifest):
-            raise LoadError("\n".join(self.errors) or str(parsed.exception))
-        self.runner = dbtRunner(manifest=parsed.result, callbacks=[self._hear])
-
-    def operation(self, operation: str, /, **arguments: Any) -> list[str]:
-        """Run an operation and return the messages that it logged. Raises LoadError with its error message."""
-        self.said.clear()
-        self.errors.clear()
-        options = ["--target", self.target, "--args", json.dumps(arguments, ensure_ascii=False)]
-        result = self.runner.invoke(["--log-level", "none", "run-operation", operation, *options])
-        if not result.success:
-            raise LoadError("\n".join(self.errors) or str(result.exception))
-        return self.said
-
-    def answer(self, operation: str, /, **arguments: Any) -> Any:
-        """Run an operation and return the JSON that it logged last."""
-        return json.loads(self.operation(operation, **arguments)[-1])
-
-    def _hear(self, event: EventMsg) -> None:
-        if event.info.name == "JinjaLogInfo":
-            self.said.append(event.info.msg)  # type: ignore[attr-defined]
-        elif event.info.level == "error":
-            self.errors.append(event.info.msg)  # type: ignore[attr-defined]

@@ -14,8 +14,9 @@ import duckdb
 import pytest
 from moto import mock_aws
 
+from flyer_analytics.dbt_process import Dbt
 from flyer_analytics.load.outcome import LoadError, Outcome
-from flyer_analytics.load.s3 import Dbt, load
+from flyer_analytics.load.s3 import load
 from flyer_analytics.load.unpack import zstd
 from tools.redshift_standin.copying import copy_locally
 from tools.redshift_standin.standin import Standin
