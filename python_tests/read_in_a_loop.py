@@ -1,8 +1,9 @@
-"""Read a published copy in a loop until standard input ends, then print the numbers of reads and of states seen.
+"""Read a published copy or an export in a loop until standard input ends.
 
     python read_in_a_loop.py published query
 
-Ends with an error if a read fails or if its two marts are of different builds.
+Prints a line after the first read, and at the end the numbers of reads and of states seen. Ends with an error if a read
+fails, if two marts are of different builds, or if a date of an export is missing, doubled or of two states.
 """
 
 import select
@@ -52,9 +53,31 @@ def parquet(folder: str) -> str:
             return state(connection, file)
 
 
+def export(folder: str) -> str:
+    """Read the events of all dates, whose numbers stay the same; again if a file was replaced during the query."""
+    days = f"""
+        select date, count(*), min(deliveries), max(deliveries)
+        from read_parquet('{folder}/stg_flyer_app__events/*/*.parquet', hive_partitioning = true)
+        group by date order by date
+    """
+    with duckdb.connect() as connection:
+        try:
+            found = connection.sql(days).fetchall()
+        except duckdb.Error:
+            found = connection.sql(days).fetchall()
+    assert all(least == most for *_, least, most in found), found
+    counts = [row[:2] for row in found]
+    first_counts.append(counts)
+    assert counts == first_counts[0], found
+    return str(found)
+
+
+first_counts: list[object] = []
+
 if __name__ == "__main__":
-    read = {"query": query, "session": session, "parquet": parquet}[sys.argv[2]]
-    seen = []
+    read = {"query": query, "session": session, "parquet": parquet, "export": export}[sys.argv[2]]
+    seen = [read(sys.argv[1])]
+    print("reading", flush=True)
     while not select.select([sys.stdin], [], [], 0.02)[0]:
         seen.append(read(sys.argv[1]))
     print(len(seen), len(set(seen)))

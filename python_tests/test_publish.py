@@ -1,10 +1,15 @@
 """The published copy: its contents, and that readers never fail, whatever happens to builds."""
 
+import json
+import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
+from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
@@ -121,26 +126,219 @@ def test_bi_tools_see_tables_comments_and_new_rows_through_sqlalchemy(built: Pro
         assert connection.execute(row).one() == (2, 10)
 
 
+MARTS = ["merchant_flyer_daily", "merchant_flyer_engagement", "merchant_hourly", "time_spine_daily"]
+MARTS += ["user_daily_avg_flyer_time"]
+HOUR = timedelta(hours=1)
+
+
+def manifest_file() -> Path:
+    return Path(os.environ["DBT_TARGET_PATH"], "manifest.json")
+
+
+def publish_again(built: Project, folder: Path, parquet_every: timedelta = timedelta(0)) -> publish.Published:
+    """Publish, and expect files of the same rows as the marts, all of them written only if ``needs_whole`` says so."""
+    needs_whole = publish.needs_whole(built.database, manifest_file(), folder)
+    published = publish.publish(built.database, manifest_file(), folder, parquet_every=parquet_every)
+    assert published.whole == needs_whole
+    with duckdb.connect() as both:
+        both.execute(f"attach '{built.database}' as built (read_only)")
+        both.execute(f"attach '{folder / publish.COPY}' as copy (read_only)")
+        for mart in MARTS:
+            rows = both.execute(f"from built.marts.{mart} order by all").fetchall()
+            assert both.execute(f"from copy.marts.{mart} order by all").fetchall() == rows
+            if not parquet_every:
+                assert both.execute(f"from '{folder / mart}.parquet' order by all").fetchall() == rows
+    return published
+
+
+def add_days(built: Project, days: int) -> None:
+    """Copy the rows of the one date to the days before."""
+    for mart in ("merchant_flyer_engagement", "user_daily_avg_flyer_time"):
+        earlier = f"select * replace ((date - n::int)::date as date) from marts.{mart}, range(1, {days + 1}) as r(n)"
+        built.query(f"insert into marts.{mart} by name select * exclude (n) from ({earlier})")
+
+
+def test_only_changed_dates_are_replaced(built: Project, folder: Path) -> None:
+    add_days(built, 5)
+    published = publish_again(built, folder)
+    assert {mart: len(days) for mart, days in published.changed.items()} == {
+        "merchant_flyer_engagement": 5,
+        "user_daily_avg_flyer_time": 5,
+    }
+    assert published.parquet == ["merchant_flyer_engagement", "user_daily_avg_flyer_time"]
+
+    written = {file: file.stat().st_mtime_ns for file in folder.iterdir()}
+    published = publish_again(built, folder)
+    assert (published.whole, published.changed, published.parquet) == (False, {}, [])
+    assert {file: file.stat().st_mtime_ns for file in folder.iterdir()} == written
+
+    users = "marts.user_daily_avg_flyer_time"
+    for change in (
+        f"update {users} set views = 9 where date = '2018-09-30'",
+        f"update {users} set total_view_secs = null where date = '2018-09-29'",
+        f"update {users} set flyers = 7, sessions = 8 where date = '2018-09-28'",
+        f"delete from {users} where date = '2018-09-27'",
+        f"insert into {users} select * replace (date '2019-01-01' as date) from {users} where views = 9",
+        "insert into marts.merchant_flyer_engagement"
+        " from marts.merchant_flyer_engagement where date = '2018-09-26'",  # a second time
+    ):
+        built.query(change)
+    assert publish_again(built, folder).changed == {
+        "merchant_flyer_engagement": [date(2018, 9, 26)],
+        "user_daily_avg_flyer_time": [*(date(2018, 9, day) for day in (27, 28, 29, 30)), date(2019, 1, 1)],
+    }
+    built.query(f"update {users} set flyers = 8, sessions = 7 where date = '2018-09-28'")
+    assert publish_again(built, folder).changed == {"user_daily_avg_flyer_time": [date(2018, 9, 28)]}
+
+
+def test_parquet_files_are_written_when_they_are_due(built: Project, folder: Path) -> None:
+    before = contents(folder)
+    change_the_marts(built)
+    assert publish_again(built, folder, parquet_every=HOUR).parquet == []
+    assert {name for name, old in before.items() if contents(folder)[name] != old} == {publish.COPY}
+    # one is old, and one of the future
+    for mart, hours in (("merchant_flyer_engagement", -2), ("user_daily_avg_flyer_time", 2)):
+        os.utime(folder / f"{mart}.parquet", times=(time.time() + hours * 3600,) * 2)
+    published = publish_again(built, folder, parquet_every=HOUR)
+    assert published.changed == {}
+    assert published.parquet == ["merchant_flyer_engagement", "user_daily_avg_flyer_time"]
+    # one is missing, one is damaged
+    (folder / "time_spine_daily.parquet").unlink()
+    (folder / "merchant_hourly.parquet").chmod(0o644)
+    (folder / "merchant_hourly.parquet").write_bytes(b"damaged")
+    assert publish_again(built, folder).parquet == ["merchant_hourly", "time_spine_daily"]
+
+
+def written_to(sql: str) -> Callable[[Path], None]:
+    """Run ``sql`` on the copy, as a tool could if it made the file writable."""
+
+    def write(copy: Path) -> None:
+        copy.chmod(0o644)
+        with duckdb.connect(str(copy)) as connection:
+            connection.execute(sql)
+
+    return write
+
+
+def without_data(copy: Path) -> None:
+    copy.chmod(0o644)
+    copy.write_bytes(copy.read_bytes()[:8192])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        Path.unlink,
+        without_data,
+        written_to("comment on table marts.merchant_hourly is 'of another version'"),
+        written_to("comment on column marts.merchant_hourly.views is null"),
+        written_to("alter table marts.merchant_hourly alter views type integer"),
+        written_to("alter table marts.merchant_hourly add column more integer"),
+        written_to("create table marts.more as select 1 as x"),
+        written_to("drop table marts.merchant_hourly"),
+    ],
+)
+def test_a_copy_of_other_tables_is_written_whole(built: Project, folder: Path, change: Callable[[Path], None]) -> None:
+    change(folder / publish.COPY)
+    published = publish_again(built, folder)
+    assert published.whole
+    assert published.parquet == MARTS
+    assert not publish_again(built, folder).whole
+
+
+def test_a_damaged_copy_is_written_whole(built: Project, folder: Path) -> None:
+    add_days(built, 5)
+    publish_again(built, folder)
+    copy = folder / publish.COPY
+    with duckdb.connect(str(copy), read_only=True) as connection:
+        segments = "select max(block_id) from pragma_storage_info('marts.user_daily_avg_flyer_time')"
+        [(block,)] = connection.execute(segments).fetchall()
+    copy.chmod(0o644)
+    with copy.open("r+b") as file:
+        file.seek(3 * 4096 + block * 262144 + 100)
+        file.write(bytes(range(256)))
+    published = publish.publish(built.database, manifest_file(), folder)
+    assert published.whole
+    assert publish_again(built, folder).changed == {}
+
+
+def test_rows_are_sorted_again_after_many_changes(
+    built: Project, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    users = "marts.user_daily_avg_flyer_time"
+    user_days = "entry.* replace ((date '2020-01-01' + n::int % 3)::date as date, hash(n)::varchar as user_id)"
+    built.query(f"insert into {users} select {user_days} from {users} as entry, range(9000) as numbers(n)")
+    monkeypatch.setattr(publish, "MOST_RUNS", 3)
+    published = []
+    for day in (1, 2, 3, 1, 2):
+        published.append(publish_again(built, folder).whole)
+        built.query(f"update {users} set views = views + 1 where date = '2020-01-0{day}'")
+    assert published == [False, False, False, True, False]
+
+
+def test_a_mart_without_dates_is_replaced_at_once(built: Project, tmp_path: Path) -> None:
+    nodes = json.loads(manifest_file().read_text())["nodes"]
+    columns = {name: {"name": name, "description": name} for name in ("merchant_id", "views")}
+    nodes["model.flyer_analytics.merchants"] = {
+        **nodes["model.flyer_analytics.merchant_hourly"],
+        "alias": "merchants",
+        "columns": columns,
+    }
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(json.dumps({"nodes": nodes}))
+    folder = tmp_path / "published"
+    built.query("create table marts.merchants as select n::varchar as merchant_id, n as views from range(3) as r(n)")
+    assert publish.publish(built.database, manifest, folder).whole
+    for sql in ("update marts.merchants set views = 7 where merchant_id = '1'", "delete from marts.merchants"):
+        built.query(sql)
+        assert publish.publish(built.database, manifest, folder).changed == {"merchants": [None]}
+        with duckdb.connect(str(folder / publish.COPY), read_only=True) as copy:
+            rows = copy.execute("from marts.merchants order by all").fetchall()
+            assert rows == copy.execute(f"from '{folder}/merchants.parquet' order by all").fetchall()
+        assert rows == built.query("from marts.merchants order by all")
+    assert publish.publish(built.database, manifest, folder).changed == {}
+
+
+def test_many_publishes_in_one_process_leave_nothing_open(built: Project, folder: Path) -> None:
+    opened = set()
+    for _ in range(4):
+        change_the_marts(built)
+        assert publish_again(built, folder, parquet_every=HOUR).changed
+        opened.add(len(os.listdir("/proc/self/fd")))  # noqa: PTH208
+    assert len(opened) == 1
+    assert publish.publish(built.database, manifest_file(), folder, whole=True).parquet == MARTS
+
+
 def start_reader(folder: Path, kind: str) -> subprocess.Popen[str]:
+    """Start a process that reads until it is told to end, and wait until it has."""
     command = [sys.executable, str(PROJECT / "python_tests/read_in_a_loop.py"), str(folder), kind]
     pipe = subprocess.PIPE
-    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+    reader = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+    assert reader.stdout
+    reader.stdout.readline()
+    return reader
+
+
+def end(reader: subprocess.Popen[str]) -> tuple[int, int]:
+    """Expect that no read has failed, and return the numbers of reads and of states seen."""
+    out, errors = reader.communicate("")
+    assert reader.returncode == 0, errors
+    reads, states = map(int, out.split())
+    return reads, states
 
 
 def test_readers_and_builds_never_fail_each_other(built: Project, folder: Path) -> None:
-    readers = {kind: start_reader(folder, kind) for kind in ("query", "session", "parquet")}
+    readers = [start_reader(folder, kind) for kind in ("query", "session", "parquet")]
     for number in (2, 3):
         load_event(built, number)
         built.dbt("run")
-        built.disconnect()
-        for _ in range(5):
-            assert publish.main() == 0
-    for kind, reader in readers.items():
-        out, errors = reader.communicate("")
-        assert reader.returncode == 0, f"{kind}: {errors}"
-        reads, states = map(int, out.split())
-        assert reads > 5, kind
-        assert states > 1, kind
+        for whole in (False, False, False, True, False):
+            change_the_marts(built)
+            assert publish.main(["--whole"] if whole else []) == 0
+    for reader in readers:
+        reads, states = end(reader)
+        assert reads > 5
+        assert states > 1
 
 
 DIE_BEFORE_REPLACING = """

@@ -1,10 +1,13 @@
 {%- macro export_events(path, dates='') -%}
     {%- set range = date_range(dates) -%}
-    {%- if path is not string or not path | trim -%}
-        {{ exceptions.raise_compiler_error("export_events needs a path as text; got " ~ path | tojson) }}
-    {%- elif (target.type == 'redshift') != path.startswith('s3://') -%}
+    {%- if target.type != 'redshift' -%}
         {{ exceptions.raise_compiler_error(
-            "export_events cannot write to '" ~ path ~ "': Redshift exports to s3://bucket/folder, DuckDB to a local folder"
+            "export_events unloads from Redshift, and target " ~ target.name ~ " is " ~ target.type
+            ~ ". From DuckDB, export with: python -m flyer_analytics.export FOLDER"
+        ) }}
+    {%- elif path is not string or not path.startswith('s3://') -%}
+        {{ exceptions.raise_compiler_error(
+            "export_events needs a path s3://bucket/folder, since Redshift writes to S3; got " ~ path | tojson
         ) }}
     {%- elif range is none -%}
         {{ exceptions.raise_compiler_error(
@@ -18,41 +21,11 @@
             {{ exceptions.raise_compiler_error(relation ~ " does not exist: run dbt build first") }}
         {%- endif -%}
         {%- set condition = "date between '" ~ range[0] ~ "' and '" ~ range[1] ~ "'" if range else 'true' -%}
-        {%- do export_relation(relation, condition, path.rstrip('/') ~ '/' ~ name) -%}
+        {%- set folder = path.rstrip('/') ~ '/' ~ name -%}
+        {%- do run_query(unload_sql(relation, condition, folder)) -%}
+        {%- set rows = run_query('select pg_last_unload_count()').columns[0].values() | first -%}
+        {%- do log(folder ~ ": " ~ rows ~ " rows", info=true) -%}
     {%- endfor -%}
-{%- endmacro -%}
-
-{%- macro export_relation(relation, condition, folder) -%}
-    {{ return(adapter.dispatch('export_relation')(relation, condition, folder)) }}
-{%- endmacro -%}
-
-{#
-    One COPY per date: DuckDB can empty the folder to which it writes, but not only the folders of some dates. It creates
-    one level of folders at a time.
-#}
-{%- macro duckdb__export_relation(relation, condition, folder) -%}
-    {%- for made in [folder.rsplit('/', 1)[0], folder] -%}
-        {%- do run_query(
-            "copy (select 1 as a, 1 as b where false) to " ~ sql_text(made)
-            ~ " (format parquet, partition_by (b), overwrite_or_ignore true)"
-        ) -%}
-    {%- endfor -%}
-    {%- set days = run_query(
-        'select cast(date as varchar), count(*) from ' ~ relation ~ ' where ' ~ condition ~ ' group by date order by date'
-    ).rows -%}
-    {%- for day in days -%}
-        {%- do run_query(
-            "copy (select * exclude (date) from " ~ relation ~ " where date = '" ~ day[0] ~ "') to "
-            ~ sql_text(folder ~ '/date=' ~ day[0]) ~ " (format parquet, file_size_bytes '256MB', overwrite true)"
-        ) -%}
-    {%- endfor -%}
-    {%- do log(folder ~ ": " ~ days | map(attribute=1) | sum ~ " rows on " ~ days | length ~ " dates", info=true) -%}
-{%- endmacro -%}
-
-{%- macro redshift__export_relation(relation, condition, folder) -%}
-    {%- do run_query(unload_sql(relation, condition, folder)) -%}
-    {%- set rows = run_query('select pg_last_unload_count()').columns[0].values() | first -%}
-    {%- do log(folder ~ ": " ~ rows ~ " rows", info=true) -%}
 {%- endmacro -%}
 
 {%- macro unload_sql(relation, condition, folder) -%}
