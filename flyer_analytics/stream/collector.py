@@ -15,7 +15,6 @@ import signal
 import socket
 import sys
 import threading
-import time
 import traceback
 import zlib
 from collections import Counter, OrderedDict
@@ -23,6 +22,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from types import TracebackType
 from typing import Any
 
@@ -298,12 +298,12 @@ class Collector:
     async def accept(self, request: Request) -> int:
         """Return how many events were written. Raises RefusedError."""
         client = client_of(request, self.settings.keys)
-        if secs := self.rates.secs_to_wait(client, time.monotonic()):
+        if secs := self.rates.secs_to_wait(client, monotonic()):
             retry = {"Retry-After": str(math.ceil(secs))}
             raise RefusedError(429, f"At most {self.settings.rate:,g} events a second", headers=retry)
-        self.rates.spend(client, 1, time.monotonic())  # also for a request that is refused
+        self.rates.spend(client, 1, monotonic())  # also for a request that is refused
         messages = messages_of(await body_of(request))
-        self.rates.spend(client, len(messages) - 1, time.monotonic())
+        self.rates.spend(client, len(messages) - 1, monotonic())
         try:
             await self.kafka.send(messages)
         except (KafkaException, BufferError) as error:
@@ -330,9 +330,9 @@ class Collector:
 
     async def get_ready(self, _: Request) -> Response:
         async with self.asking:  # one thread at most waits for Kafka
-            if time.monotonic() > self.problem_known_until:
+            if monotonic() > self.problem_known_until:
                 self.problem = await asyncio.to_thread(self.kafka.problem)
-                self.problem_known_until = time.monotonic() + READY_AGE_SECS
+                self.problem_known_until = monotonic() + READY_AGE_SECS
         return JSONResponse({"status": self.problem or "ok"}, 503 if self.problem else 200)
 
     def report(self) -> None:
@@ -363,6 +363,40 @@ class Collector:
             Route("/ready", self.get_ready),
         ]
         return Starlette(routes=routes, lifespan=self.lifespan)
+
+
+class Server(uvicorn.Server):
+    """Says where it listens."""
+
+    def __init__(self, config: uvicorn.Config, settings: Settings) -> None:
+        super().__init__(config)
+        self.settings = settings
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            host, port = self.servers[0].sockets[0].getsockname()[:2]
+            keys = len(self.settings.keys)
+            senders = f"clients with {'one of ' if keys > 1 else ''}{counted(keys, 'key')}" if keys else "everyone"
+            log.info(f"Listening on http://{host}:{port}; {senders} may send; topic {self.settings.topic}")
+
+
+def server(collector: Collector, host: str, port: int, proxies: str) -> Server:
+    """Return the server. When it ends, it answers what has begun and waits for Kafka."""
+    config = uvicorn.Config(
+        collector.application(),
+        host=host,
+        port=port,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=proxies,
+        limit_concurrency=MAX_CONNECTIONS,
+        timeout_graceful_shutdown=math.ceil(collector.settings.ack_secs) + 5,
+    )
+    return Server(config, collector.settings)
 
 
 # ---------- Log
@@ -427,16 +461,16 @@ def client_keys() -> tuple[bytes, ...]:
     raise SettingError("FLYER_COLLECTOR_KEYS (or _FILE) is set, but has no key. To let everyone send, unset it")
 
 
-def number(lowest: float, highest: float) -> Callable[[str], float]:
+def between(lowest: float, highest: float) -> Callable[[str], float]:
     """Return a type of option: a number in a range."""
 
-    def parse(text: str) -> float:
+    def number(text: str) -> float:
         value = float(text)
         if not lowest <= value <= highest:
             raise argparse.ArgumentTypeError(f"{text} is not between {lowest:g} and {highest:g}")
         return value
 
-    return parse
+    return number
 
 
 def parser() -> argparse.ArgumentParser:
@@ -458,14 +492,14 @@ environment:
     parser.add_argument("--port", type=int, default=8080, help="0 is a free one (default: %(default)s)")
     parser.add_argument(
         "--rate",
-        type=number(0, 1_000_000),
+        type=between(0, 1_000_000),
         default=5_000,
         help=f"events a second that a client may send, by its key or address, {BURST_SECS} seconds of them at once; "
         "0 is no limit (default: %(default)s)",
     )
     parser.add_argument(
         "--ack-secs",
-        type=number(0.1, 300),
+        type=between(0.1, 300),
         default=10,
         help="seconds in which Kafka must acknowledge, else the answer is 503 (default: %(default)s)",
     )
@@ -491,46 +525,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KafkaException as error:
         print(f"A property of Kafka is invalid: {error.args[0].str()}", file=sys.stderr)
         return 2
-    serve(collector, options.host, options.port, options.proxies)
-    return 1 if collector.kafka.has_failed else 0
-
-
-class Server(uvicorn.Server):
-    """Says where it listens."""
-
-    def __init__(self, config: uvicorn.Config, settings: Settings) -> None:
-        super().__init__(config)
-        self.settings = settings
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            host, port = self.servers[0].sockets[0].getsockname()[:2]
-            keys = len(self.settings.keys)
-            senders = f"clients with {'one of ' if keys > 1 else ''}{counted(keys, 'key')}" if keys else "everyone"
-            log.info(f"Listening on http://{host}:{port}; {senders} may send; topic {self.settings.topic}")
-
-
-def serve(collector: Collector, host: str, port: int, proxies: str) -> None:
-    """Answer requests until a signal comes, then those that have begun, and wait for Kafka."""
-    settings = collector.settings
-    config = uvicorn.Config(
-        collector.application(),
-        host=host,
-        port=port,
-        ws="none",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=bool(proxies),
-        forwarded_allow_ips=proxies,
-        limit_concurrency=MAX_CONNECTIONS,
-        timeout_graceful_shutdown=math.ceil(settings.ack_secs) + 5,
-    )
-    # uvicorn raises the signals again after it has shut down.
+    # uvicorn raises the signals that it took again when it has ended.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
-        Server(config, settings).run()
+        server(collector, options.host, options.port, options.proxies).run()
+    return 1 if collector.kafka.has_failed else 0
 
 
 if __name__ == "__main__":
