@@ -160,11 +160,11 @@ def main(arguments: Sequence[str]) -> int:
 
 def unload(target: str, folder: str, dates: tuple[date, date] | None) -> int:
     """Export from Redshift, and return the exit status."""
-    from flyer_analytics.load import outcome, s3  # here, since dbt takes seconds to import
+    from flyer_analytics.dbt_process import Dbt, DbtError  # here, since dbt takes seconds to import
 
     try:
-        said = s3.Dbt(target).operation("export_events", path=folder, dates="/".join(map(str, dates or ())))
-    except outcome.LoadError as error:
+        said = Dbt(target).operation("export_events", path=folder, dates="/".join(map(str, dates or ())))
+    except DbtError as error:
         print(error, file=sys.stderr)
         return 1
     print("\n".join(said))

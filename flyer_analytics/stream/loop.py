@@ -294,6 +294,7 @@ class Loop:
 
     def emit(self, cycle: Cycle) -> None:
         cycle.at = datetime.now(UTC)
+        cycle.positions = self.positions or {}
         print(cycle, flush=True)
         if self.status:
             append(self.status, cycle.json())

@@ -21,6 +21,8 @@ class Cycle:
     files: int = 0
     events: int = 0
     rejected: int = 0
+    positions: dict[int, int] = field(default_factory=dict)
+    """By partition, the offset behind that in the name of the last object that was loaded."""
     behind_files: int = 0
     behind_bytes: int = 0
     behind_secs: float = 0.0

@@ -311,22 +311,24 @@ class Progress:
     def __init__(self, lake: Lake, topic: str) -> None:
         self.lake = lake
         self.topic = topic
-        self.next_offsets: dict[int, int] = {}
         self.messages = 0
+        self.positions: dict[int, int] = {}
+        """By partition, the offset behind that in the name of the last object."""
 
     def landed(self) -> int:
         """Return how many messages are in the lake."""
-        for entry in self.lake.new_entries(self.topic, self.next_offsets):
-            landed = self.lake.describe(entry)
-            self.messages += landed.messages
-            self.next_offsets[landed.partition] = landed.next_offset
+        for entry in self.lake.new_entries(self.topic, self.positions):
+            self.messages += self.lake.describe(entry).messages
+            self.positions[entry.partition] = entry.first_offset + 1
         return self.messages
 
     def is_published(self, statuses: Path) -> bool:
-        """Return whether the last publication that ``statuses`` tells of has all that was in the lake."""
+        """Return whether the last of the loop's statuses has all that is in the lake."""
         self.landed()
-        published = [status["next_offsets"] for status in map(json.loads, statuses.open()) if status["published"]]
-        return bool(published) and published[-1] == {str(one): offset for one, offset in self.next_offsets.items()}
+        lines = statuses.read_text(encoding="utf-8").splitlines()
+        last = json.loads(lines[-1]) if lines else {"problem": None, "positions": {}}
+        positions = {str(partition): position for partition, position in self.positions.items()}
+        return not last["problem"] and last["positions"] == positions
 
 
 def summary(status: dict[str, Any]) -> str:
