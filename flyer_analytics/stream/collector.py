@@ -78,7 +78,7 @@ class Settings:
 
 
 class RefusedError(Exception):
-    """The request cannot be accepted; the answer says why."""
+    """The request cannot be accepted. ``answer`` says why, and quotes nothing of what was sent but names of members."""
 
     def __init__(self, status: int, error: str, path: str | None = None, headers: dict[str, str] | None = None) -> None:
         super().__init__(status)
@@ -134,8 +134,8 @@ def check(event: dict[str, Any], value: bytes, path: str) -> None:
 class Kafka:
     """A producer whose ``send`` returns when Kafka has acknowledged.
 
-    It is not idempotent, since clients send again what was not acknowledged in any case, and identical events count
-    once. After a timeout or a restart of the broker, an idempotent one may have to be replaced.
+    It is not idempotent. Clients send again what was not acknowledged in any case, and identical events count once; and
+    after a timeout or a restart of the broker, an idempotent producer may never get another message through.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -150,11 +150,11 @@ class Kafka:
                 "partitioner": "murmur2_random",  # as Java's: other producers choose the same partition for a user
                 "queue.buffering.max.kbytes": MAX_QUEUE,
                 "reconnect.backoff.max.ms": 1_000,
+                "log_level": 0,  # problems come through error_cb
                 **settings.kafka,
                 "acks": "all",
                 "allow.auto.create.topics": False,  # it would have the broker's number of partitions
                 "message.timeout.ms": int(settings.ack_secs * 1_000),
-                "log_level": 0,  # problems come through error_cb
                 "error_cb": self.on_error,
             }
         )
@@ -473,7 +473,7 @@ def between(lowest: float, highest: float) -> Callable[[str], float]:
     return number
 
 
-def parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m flyer_analytics.stream.collector",
         description="Take events by HTTP (POST /events) and write them to Kafka.",
@@ -514,7 +514,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Return the exit status: 1 if Kafka's client failed for good, 2 if a setting is invalid.
     """
-    options = parser().parse_args(arguments)
+    options = command_line().parse_args(arguments)
     set_up_log()
     try:
         settings = Settings(topic(), kafka_config(), client_keys(), options.rate, options.ack_secs)
