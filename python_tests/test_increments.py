@@ -13,14 +13,23 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from dbt_common.events.base_types import EventMsg
 
 from flyer_analytics import generate
+from flyer_analytics.publish import COPY, publish
 from python_tests.conftest import Project
 
+MARTS = (
+    "marts.user_daily_avg_flyer_time",
+    "marts.merchant_flyer_engagement",
+    "marts.merchant_flyer_daily",
+    "marts.merchant_hourly",
+    "marts.time_spine_daily",
+)
 DATED_BY_USER = (
     "intermediate.int_flyer_events_sequenced",
     "intermediate.int_flyer_view_parts",
@@ -32,11 +41,7 @@ DATED_BY_USER = (
 DATED = (
     *DATED_BY_USER,
     "intermediate.int_flyer_daily",
-    "marts.user_daily_avg_flyer_time",
-    "marts.merchant_flyer_engagement",
-    "marts.merchant_flyer_daily",
-    "marts.merchant_hourly",
-    "marts.time_spine_daily",
+    *MARTS,
 )
 DAYS = ("intermediate.int_flyer_days_to_rebuild", "intermediate.int_flyer_days_to_aggregate")
 KEYED_BY_USER = ("staging.stg_flyer_app__users", "staging.stg_flyer_app__events_keyed", *DAYS, *DATED_BY_USER)
@@ -207,12 +212,21 @@ class Loads:
     def tables(self) -> Tables:
         return self.project.tables(*RELATIONS)
 
+    def publish(self, parquet_every: timedelta) -> None:
+        """Publish what has changed, and expect the rows of the marts."""
+        self.project.disconnect()
+        folder = self.project.folder / "published"
+        manifest = Path(os.environ["DBT_TARGET_PATH"], "manifest.json")
+        published = publish(self.project.database, manifest, folder, parquet_every=parquet_every)
+        assert_published(self.project, folder, with_parquet=published.whole or not parquet_every)
+
     def differences(self, deliveries: list[Delivery]) -> dict[str, list[str]]:
         """Load and run one after the other, then refresh in full; per user what differs, in words."""
         self.project.start_over()
         for load in range(LOADS):
             self.add(load, (row for row in deliveries if row.load == load))
             self.run()
+            self.publish(parquet_every=timedelta(days=load % 2))
         increments = self.tables()
         self.project.dbt("--no-write-json", "run", "--full-refresh", *self.options)
         return differences(increments, self.tables(), {row.user_id for row in deliveries})
@@ -227,6 +241,17 @@ class Loads:
                 break
             deliveries = tried[min(failing)]
         return sorted(deliveries, key=lambda row: (row.load, row.timestamp))
+
+
+def assert_published(project: Project, folder: Path, with_parquet: bool) -> None:
+    with project.connect() as connection:
+        connection.execute(f"attach '{folder / COPY}' as copy (read_only)")
+        for mart in MARTS:
+            copies = [f"copy.{mart}", *([f"'{folder / mart.split('.')[1]}.parquet'"] if with_parquet else [])]
+            for copy in copies:
+                for one, other in ((mart, copy), (copy, mart)):
+                    differing = connection.execute(f"from {one} except all from {other}").fetchall()
+                    assert not differing, f"{one} has rows that {other} has not, such as {differing[:3]}"
 
 
 def differences(found: Tables, expected: Tables, users: set[str]) -> dict[str, list[str]]:
