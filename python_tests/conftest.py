@@ -44,6 +44,7 @@ REFERENCE_DAY = PROJECT.parent / "shared" / "data" / "flyer_events_2018-10-01.cs
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--draws", type=int, default=7, help="how many draws of loads to compare with a full refresh")
     parser.addoption("--first-seed", type=int, default=1, help="seed of the first draw")
+    parser.addoption("--kills", type=int, default=10, help="how often to kill the lander")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -5,9 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from flyer_analytics import export, publish
-from flyer_analytics.load import s3
-from flyer_analytics.load.outcome import LoadError
+from flyer_analytics import dbt_process, export, publish
 from python_tests.conftest import Project
 from python_tests.test_publish import end, manifest_file, start_reader
 
@@ -143,10 +141,10 @@ def test_redshift_exports_to_s3(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
 
         def operation(self, name: str, **arguments: str) -> list[str]:
             if "refused" in arguments["path"]:
-                raise LoadError("permission denied")
+                raise dbt_process.DbtError("permission denied")
             return [f"{name} {arguments}"]
 
-    monkeypatch.setattr(s3, "Dbt", Dbt)
+    monkeypatch.setattr(dbt_process, "Dbt", Dbt)
     assert export.main(["s3://lake/exports", "--dates", "2018-10-01"]) == 0
     assert capsys.readouterr().out == (
         "export_events {'path': 's3://lake/exports', 'dates': '2018-10-01/2018-10-01'}\n"

@@ -11,17 +11,10 @@ from flyer_analytics.stream import broker as embedded
 from flyer_analytics.stream.broker import Broker
 from python_tests.stream.apache_kafka import ApacheKafka, KafkaUnavailableError
 
-KILLS = 10
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--kills", type=int, default=KILLS, help="how often to kill the lander")
-
 
 @pytest.fixture
 def kills(request: pytest.FixtureRequest) -> int:
-    """Return how often to kill. pytest knows the option if this folder or a file in it is named."""
-    return int(request.config.getoption("--kills", KILLS))
+    return int(request.config.getoption("--kills"))
 
 
 @pytest.fixture(scope="session")
