@@ -55,7 +55,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the longest tests first, so that no process is left with one of them at the end."""
-    items.sort(key=lambda item: item.path.name not in ("test_increments.py", "test_same_rows.py"))
+    items.sort(key=lambda item: item.path.name not in ("test_airflow.py", "test_increments.py", "test_same_rows.py"))
 
 
 def pytest_report_header() -> str:

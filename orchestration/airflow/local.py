@@ -20,7 +20,7 @@ HERE = Path(__file__).resolve().parent
 AIRFLOW = str(Path(sys.executable).with_name("airflow"))
 PREPARATIONS = (["db", "migrate"], ["pools", "set", "flyer_database", "1", "Tasks that open the database"])
 PARTS = (["scheduler", "--skip-serve-logs"], ["dag-processor"], ["api-server"])
-STOP_SECS = 10
+STOP_SECS = 5
 
 
 def settings(home: Path, port: int) -> dict[str, str]:
