@@ -95,8 +95,10 @@ def stop(parts: list[psutil.Popen]) -> None:
     everything = [child for part in parts if part.is_running() for child in part.children(recursive=True)] + parts
     for process in everything:
         process.terminate()
-    for process in psutil.wait_procs(everything, timeout=STOP_SECS)[1]:
+    still_there = psutil.wait_procs(everything, timeout=STOP_SECS)[1]
+    for process in still_there:
         process.kill()
+    psutil.wait_procs(still_there)
 
 
 def main() -> int:
