@@ -21,16 +21,13 @@ class DbtError(LoadError):
 class Dbt:
     """dbt with one target."""
 
-    def __init__(self, target: str) -> None:
-        """Parse the project. Raises DbtError."""
+    def __init__(self, target: str, manifest: Manifest | None = None) -> None:
+        """Parse the project, unless its ``manifest`` is given. Raises DbtError."""
         self.target = target
         self.said: list[str] = []
         self.errors: list[str] = []
-        parsed = dbtRunner(callbacks=[self._hear]).invoke(["--log-level", "none", "parse", "--target", target])
-        if not isinstance(parsed.result, Manifest):
-            raise DbtError("\n".join(self.errors) or str(parsed.exception))
-        self.manifest = parsed.result
-        self.runner = dbtRunner(manifest=parsed.result, callbacks=[self._hear])
+        self.manifest = manifest or self._parsed()
+        self.runner = dbtRunner(manifest=self.manifest, callbacks=[self._hear])
 
     def invoke(self, *arguments: str) -> dbtRunnerResult:
         """Run a command. What dbt says of it is in ``said`` and ``errors``."""
@@ -49,6 +46,12 @@ class Dbt:
     def answer(self, operation: str, /, **arguments: Any) -> Any:
         """Run an operation and return the JSON that it logged last."""
         return json.loads(self.operation(operation, **arguments)[-1])
+
+    def _parsed(self) -> Manifest:
+        parsed = dbtRunner(callbacks=[self._hear]).invoke(["--log-level", "none", "parse", "--target", self.target])
+        if isinstance(parsed.result, Manifest):
+            return parsed.result
+        raise DbtError("\n".join(self.errors) or str(parsed.exception))
 
     def _hear(self, event: EventMsg) -> None:
         if event.info.name == "JinjaLogInfo":
