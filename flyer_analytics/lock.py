@@ -71,9 +71,10 @@ def acquire(path: Path, command: str, wait_secs: float) -> int:
         while (descriptor := locked(path)) is None:
             holder = path.read_text(encoding="utf-8") or "another command"
             if time.monotonic() >= deadline:
+                waited = f" Waited {wait_secs:,.0f} s." if wait_secs else ""
                 raise LockedError(
-                    f"{path.with_suffix('')} is in use by {holder}, and one command at a time may write to it."
-                    f" Waited {wait_secs:,.0f} s. Run this again when that one has ended, or end it."
+                    f"{path.with_suffix('')} is in use by {holder}, and one command at a time may write to it.{waited}"
+                    " Try again when that one has ended, or end it."
                 )
             if holder != waits_for:
                 print(f"Waiting for {holder} to end, at most {wait_secs:,.0f} s", file=sys.stderr, flush=True)

@@ -18,7 +18,7 @@ from flyer_analytics.load.columns import quoted_event_columns, raw_tables
 from flyer_analytics.load.files import DiskFile, on_disk, usable
 from flyer_analytics.load.formats import FORMATS
 from flyer_analytics.load.formats.batch import Batch, Rows
-from flyer_analytics.load.outcome import EmptyFileError, FileError, InUseError, LoadError, Outcome, Rejection, Say
+from flyer_analytics.load.outcome import EmptyFileError, FileError, LoadError, Outcome, Rejection, Say
 from flyer_analytics.load.unpack import link_or_copy
 from flyer_analytics.text import counted
 
@@ -51,7 +51,7 @@ def load_files(files: Sequence[DiskFile], database: Path, say: Say, outcome: Out
 
 
 def connect(database: Path) -> duckdb.DuckDBPyConnection:
-    """Open the database with the settings of dbt. Raises InUseError if another process has it open."""
+    """Open the database with the settings of dbt. Raises LoadError if another process has it open."""
     try:
         connection = duckdb.connect(
             str(database), config={"memory_limit": memory_limit(), "storage_compatibility_version": storage_version()}
@@ -59,7 +59,7 @@ def connect(database: Path) -> duckdb.DuckDBPyConnection:
     except duckdb.IOException as error:
         if "lock" not in str(error):
             raise
-        raise InUseError(f"{database} is in use. Wait until the other process has ended: {error}") from error
+        raise LoadError(f"{database} is in use. Wait until the other process has ended: {error}") from error
     connection.execute("set timezone = 'UTC'")
     connection.execute(f"set enable_progress_bar = {is_terminal()}")
     return connection
@@ -212,7 +212,7 @@ class Load:
         if not paths:
             return []
         try:
-            batch = Batch(self.connection, str(self.batches), dict(paths), self.refuse)
+            batch = Batch(self.connection, str(self.batches), dict(paths), self.refuse, self.outcome.is_stream)
             found = list(FORMATS[self.files[files[0]].format or ""](batch))
         except (duckdb.OutOfMemoryException, duckdb.InterruptException):
             raise

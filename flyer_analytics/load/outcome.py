@@ -17,10 +17,6 @@ class LoadError(Exception):
     """A load failed and changed nothing. The message says why and what to do, in one or more lines."""
 
 
-class InUseError(LoadError):
-    """Another process has the database open."""
-
-
 class FileError(Exception):
     """One file cannot be loaded. The message continues its name: `is empty`."""
 
@@ -57,8 +53,8 @@ class Outcome:
     rejections: list[Rejection] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     """Of each file that was not loaded, its name and why."""
-    keeps_rejected: bool = False
-    """Whether a load counts of which all lines were rejected. From a stream a few lines come at a time."""
+    is_stream: bool = False
+    """Whether lines are messages of a stream. A few come at a time, so all lines of a file or load may be bad."""
 
     @property
     def rejected(self) -> int:
@@ -71,8 +67,8 @@ class Outcome:
         return PARTLY_LOADED if self.files or self.already_loaded else FAILED
 
     def require_usable_lines(self) -> None:
-        """Raise LoadError if all lines were rejected, unless such a load counts."""
-        if self.rejected and not self.rows and not self.keeps_rejected:
+        """Raise LoadError if all lines were rejected, unless they come from a stream."""
+        if self.rejected and not self.rows and not self.is_stream:
             raise LoadError(
                 "\n    ".join(
                     ["No line can be read, so nothing was loaded:", *map(str, self.rejections), *self.problems]

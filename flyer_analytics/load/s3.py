@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -121,7 +122,7 @@ class Load:
     def run(self, files: Sequence[S3File]) -> None:
         new = self.unknown(files)
         self.outcome.already_loaded = len(files) - len(new)
-        shapes = self.results(self.store.shape, new)
+        shapes = self.results(partial(self.store.shape, is_stream=self.outcome.is_stream), new)
         try:
             self.copy(shapes)
         except DbtError as error:
@@ -190,7 +191,7 @@ class Load:
                     "files": [{"file": file.name, "fingerprint": file.fingerprint} for file in files],
                 }
             )
-        loaded = self.dbt.answer("load_events", copies=copies, keeps_rejected=self.outcome.keeps_rejected)
+        loaded = self.dbt.answer("load_events", copies=copies, keeps_rejected=self.outcome.is_stream)
         self.outcome.rows = loaded["rows"]
         self.outcome.rejections = by_reason(loaded["rejections"])
         self.outcome.files = len(shapes)
@@ -268,15 +269,15 @@ class Store:
         bucket, key = split(url)
         self.client.put_object(Bucket=bucket, Key=key, Body=text.encode())
 
-    def shape(self, file: S3File) -> Shape:
-        """Return the shape of a file. Raises FileError if it cannot be loaded."""
+    def shape(self, file: S3File, *, is_stream: bool = False) -> Shape:
+        """Return the shape of a file, or of one with messages of a stream. Raises FileError if it cannot be loaded."""
         delimiter = None
         match file.format:
             case "csv":
                 delimiter, names = header(self.beginning(file).partition("\n")[0].rstrip("\r"))
                 found = [(name, TEXT) for name in names]
             case "json":
-                if self.beginning(file).lstrip().startswith("["):
+                if not is_stream and self.beginning(file).lstrip().startswith("["):
                     raise FileError(IS_ARRAY)
                 found = [(name, TEXT) for name in event_columns()]
             case "parquet":

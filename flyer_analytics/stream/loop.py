@@ -26,7 +26,6 @@ from dbt.artifacts.schemas.run import RunExecutionResult
 from dbt.cli.main import dbtRunnerResult
 
 from flyer_analytics.dbt_process import Dbt, DbtError
-from flyer_analytics.load.outcome import InUseError
 from flyer_analytics.lock import LockedError, acquire, lock_path, writer_lock
 from flyer_analytics.stream.kafka import SettingError, topic
 from flyer_analytics.stream.lake import Entry, Lake, LakeError, LakeObject, open_lake
@@ -42,6 +41,7 @@ MOST_BYTES = 64_000_000
 LONGEST_BACKOFF_SECS = 60.0
 REFUSED_SECS = 600.0  # until objects that could not be loaded are tried again
 STOP_SECS = 5.0  # in which a cycle may end by itself after SIGTERM
+IN_USE = "Could not set lock on file"  # so DuckDB says that another program has the database open
 OBJECT = re.compile(r"partition=(\d+)/(\d{20})[.]jsonl[.]gz$")
 
 ALL = ("build", "--exclude-resource-type", "unit_test")
@@ -72,9 +72,7 @@ class Loop:
         self.cycles = 0
         self.built_at = 0.0
         self.stamp = warehouse.stamp()
-        # What others have loaded, or a killed loop. A new database waits for events: it would build the sample.
-        self.must_build = not warehouse.is_new
-        self.must_publish = False
+        self.must_build = self.must_publish = False
         self.problem: str | None = None
         self.failures = 0
         self.next_try = self.next_stream = 0.0
@@ -104,9 +102,10 @@ class Loop:
                 self.work()
             self.failures, self.problem = 0, None
             return True
-        except (LockedError, InUseError) as error:
-            self.report(f"Waiting: {error}")
         except Exception as error:  # whatever it is, the next turn may go well
+            if isinstance(error, LockedError) or IN_USE in str(error):
+                self.report(f"Waiting: {error}")
+                return False
             self.next_try = time.monotonic() + min(2.0**self.failures, LONGEST_BACKOFF_SECS)
             self.failures += 1
             self.report(str(error) or repr(error))
@@ -116,7 +115,8 @@ class Loop:
     def has_work(self) -> bool:
         """Return whether there is anything to do. Opens no database."""
         return bool(
-            self.must_build
+            self.positions is None
+            or self.must_build
             or self.must_publish
             or self.warehouse.stamp() != self.stamp
             or self.is_stream_due()
@@ -147,8 +147,7 @@ class Loop:
     def work(self) -> None:
         """Run a cycle if anything is new, then some tests of all rows."""
         if self.positions is None:
-            self.positions = self.loaded_positions()
-            self.stamp = self.warehouse.stamp()
+            self.begin()
         if self.warehouse.stamp() != self.stamp:
             self.must_build = True  # someone else may have loaded or built
         entries = self.waiting()
@@ -158,12 +157,12 @@ class Loop:
         self.test(self.memory.due(self.built_at))
         self.stamp = self.warehouse.stamp()
 
-    def loaded_positions(self) -> dict[int, int]:
-        """Return behind which objects of the lake to go on."""
-        if self.lake is None:
-            return {}
-        names = self.warehouse.newest_files(self.lake.store.url(topic(), ""))
-        return {int(found[1]): int(found[2]) + 1 for name in names if (found := OBJECT.search(name))}
+    def begin(self) -> None:
+        """Find out behind which objects of the lake to go on, and build what others or a killed loop have loaded."""
+        names, has_events = self.warehouse.loaded(self.lake.store.url(topic(), "") if self.lake else "")
+        self.positions = {int(found[1]): int(found[2]) + 1 for name in names if (found := OBJECT.search(name))}
+        self.must_build = has_events  # without any, dbt would build the sample
+        self.stamp = self.warehouse.stamp()
 
     def refused_entries(self) -> list[Entry]:
         """Return the objects that could not be loaded, if it is time to try again. Forget those that are gone."""
@@ -200,7 +199,7 @@ class Loop:
                 self.publish(cycle)
         except Exception as error:
             problem = str(error) or repr(error)
-            if cycle.files or problem != self.problem:
+            if IN_USE not in problem and (cycle.files or problem != self.problem):
                 self.problem, cycle.problem = problem, "; ".join(filter(None, [cycle.problem, problem]))
                 self.emit(cycle)
             raise

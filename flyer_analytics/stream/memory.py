@@ -21,7 +21,7 @@ BUDGET_SECS = 5.0  # of tests at a time, by how long they took the last time
 
 
 @dataclass(frozen=True)
-class TestRun:
+class Run:
     """The last time that a test has read all rows."""
 
     at: float
@@ -39,7 +39,7 @@ class Memory:
     """Names of the project's data tests."""
     subject: str
     """The version of the project. After a change no run is known."""
-    runs: dict[str, TestRun] = field(default_factory=dict)
+    runs: dict[str, Run] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
     """Objects of the lake that could not be loaded."""
 
@@ -53,7 +53,7 @@ class Memory:
             known = json.loads(file.read_text(encoding="utf-8"))
             memory.refused = [str(name) for name in known["refused"]]
             if known["subject"] == memory.subject and not is_new:
-                memory.runs = {name: TestRun(**run) for name, run in known["runs"].items() if name in tests}
+                memory.runs = {name: Run(**run) for name, run in known["runs"].items() if name in tests}
         except (OSError, ValueError, LookupError, TypeError):
             pass  # nothing is known, so all tests run
         return memory
@@ -68,7 +68,7 @@ class Memory:
     def record(self, results: Iterable[tuple[str, float, bool]]) -> None:
         """Note tests that have read all rows: name, seconds, whether they passed. Raises OSError."""
         now = time.time()
-        self.runs |= {name: TestRun(now, secs, passed) for name, secs, passed in results}
+        self.runs |= {name: Run(now, secs, passed) for name, secs, passed in results}
         self.save()
 
     @property

@@ -40,9 +40,10 @@ class Warehouse(ABC):
         self.dbt = dbt
         self.is_new = is_new
 
-    def newest_files(self, prefix: str) -> list[str]:
-        """Return the name of the last loaded object in each folder below ``prefix``."""
-        return list(self.dbt.answer("log_newest_files", prefix=prefix))
+    def loaded(self, prefix: str) -> tuple[list[str], bool]:
+        """Return the last loaded object in each folder below ``prefix``, and whether any events are loaded."""
+        answer = self.dbt.answer("log_loaded", prefix=prefix)
+        return answer["newest"], answer["has_events"]
 
     @abstractmethod
     def load(self, names: Sequence[str]) -> Loaded:
@@ -70,7 +71,7 @@ class DuckDb(Warehouse):
         self.manifest = Path(os.environ.get("DBT_TARGET_PATH", "target"), "manifest.json")
 
     def load(self, names: Sequence[str]) -> Loaded:
-        outcome = Outcome(keeps_rejected=True)
+        outcome = Outcome(is_stream=True)
         files = [file for name in names if (file := described(name, outcome))]
         disk.load_files(files, self.database, lambda _: None, outcome)
         return Loaded(outcome.rows, outcome.rejected, outcome.problems)
@@ -94,7 +95,7 @@ class Redshift(Warehouse):
     """Redshift, from S3 or from a stream. Its marts are public as soon as they are built."""
 
     def load(self, names: Sequence[str]) -> Loaded:
-        store, outcome = s3.Store(), Outcome(keeps_rejected=True)
+        store, outcome = s3.Store(), Outcome(is_stream=True)
 
         def found(name: str) -> s3.S3File | None:
             try:

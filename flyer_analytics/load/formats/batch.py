@@ -49,6 +49,8 @@ class Batch:
     """By number."""
     refuse: Callable[[int, FileError], None]
     """Called with the number of a file that cannot be loaded, and why."""
+    is_stream: bool = False
+    """Whether lines are messages of a stream, of which any may be bad, and say nothing of the others."""
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         return self.connection.execute(sql).fetchall()

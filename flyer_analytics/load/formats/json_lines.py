@@ -29,25 +29,26 @@ def read_json(batch: Batch) -> Iterator[Rows]:
 
     def spellings_of(file: int) -> tuple[str, ...]:
         """Return the keys that are columns of an event, as they are spelled."""
-        if first_characters[file] == "[":
-            raise FileError(IS_ARRAY)
-        if file not in keys:
-            raise FileError("has no line that is a JSON object. To write one object per line: jq -c .")
-        require_columns([*{key.lower() for key in keys[file]}], REQUIRED_KEYS)
-        return tuple(sorted(key for key in keys[file] if key.lower() in event_columns()))
+        if not batch.is_stream:
+            if first_characters[file] == "[":
+                raise FileError(IS_ARRAY)
+            if file not in keys:
+                raise FileError("has no line that is a JSON object. To write one object per line: jq -c .")
+            require_columns([*{key.lower() for key in keys[file]}], REQUIRED_KEYS)
+        return tuple(sorted(key for key in keys.get(file, []) if key.lower() in event_columns()))
 
     for spellings, files in batch.grouped(spellings_of):
         yield Rows(
             files,
             json_records(lines, files, spellings),
             fingerprints(batch, lines, files),
-            ignored(key.lower() for file in files for key in keys[file]),
+            ignored(key.lower() for file in files for key in keys.get(file, [])),
         )
 
 
 def json_records(lines: str, files: Sequence[int], spellings: Sequence[str]) -> str:
     """Return the query for the records of files with the same spellings of keys. All keys are found in one pass."""
-    paths = [f"'$.\"{key}\"'" for key in spellings]
+    paths = ", ".join(f"'$.\"{key}\"'" for key in spellings)
     values = []
     for column in event_columns():
         found = [f"found[{number}]" for number, key in enumerate(spellings, 1) if key.lower() == column]
@@ -60,7 +61,7 @@ def json_records(lines: str, files: Sequence[int], spellings: Sequence[str]) -> 
             line,
             reason
         from (
-            select *, case when reason is null then json_extract_string(line, [{", ".join(paths)}]) end as found
+            select *, case when reason is null then json_extract_string(line, [{paths}]::text[]) end as found
             from (
                 select
                     * exclude (reason),
