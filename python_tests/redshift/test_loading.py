@@ -18,6 +18,11 @@ from flyer_analytics.dbt_process import Dbt
 from flyer_analytics.load.outcome import LoadError, Outcome
 from flyer_analytics.load.s3 import load
 from flyer_analytics.load.unpack import zstd
+from flyer_analytics.stream import loop as loops
+from flyer_analytics.stream.lake import Content, open_lake
+from flyer_analytics.stream.loop import Loop
+from flyer_analytics.stream.memory import Memory
+from flyer_analytics.stream.warehouse import Redshift
 from tools.redshift_standin.copying import copy_locally
 from tools.redshift_standin.standin import Standin
 
@@ -63,6 +68,17 @@ class Warehouse:
         """Load ``path``. Return what came of it, and what was said."""
         said: list[str] = []
         return load(path, self.dbt, MANIFESTS, said.append), said
+
+    def emulate_streams(self) -> None:
+        self.standin.emulate("create external schema", lambda _: "select 1")
+        self.standin.emulate("create materialized view", lambda _: STREAM)
+
+    def send(self, partition: int, offset: int, message: bytes) -> None:
+        """Let the stream have another message."""
+        self.query(
+            f"insert into \"raw\".flyer_events_stream values ('flyer-events/{partition}', {offset},"
+            f" lpad('{offset}', 128, '0'), decode('{message.hex()}', 'hex'))"
+        )
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with closing(self.standin.connect(DATABASE)) as connection, connection.cursor() as cursor:
@@ -375,26 +391,19 @@ STREAM = """
 
 def test_each_message_of_a_stream_is_loaded_once(warehouse: Warehouse) -> None:
     dbt = warehouse.dbt
-    warehouse.standin.emulate("create external schema", lambda _: "select 1")
-    warehouse.standin.emulate("create materialized view", lambda _: STREAM)
+    warehouse.emulate_streams()
     stream = {"source": "msk", "name": "flyer-events", "cluster_arn": "arn:aws:kafka:us-east-1:1:cluster/flyers/1"}
     assert dbt.operation("create_stream", **stream) == [
         "Created raw.flyer_events_stream, which follows flyer-events; load_stream reads it"
     ]
     assert "exists already" in dbt.operation("create_stream", **stream)[0]
 
-    def send(partition: int, offset: int, message: bytes) -> None:
-        warehouse.query(
-            f"insert into \"raw\".flyer_events_stream values ('flyer-events/{partition}', {offset},"
-            f" lpad('{offset}', 128, '0'), decode('{message.hex()}', 'hex'))"
-        )
-
     event = {"timestamp": "2018-10-01T10:00:00Z", "user_id": "u", "event": "favorite", "merchant_id": 2268}
     for offset in (8, 9, 10):
-        send(0, offset, json.dumps(event).encode())
+        warehouse.send(0, offset, json.dumps(event).encode())
     bad = {0: b"[]", 1: b"\xff\xfe", 2: b'{"user_id": "\\u0000"}', 3: b'{"user_id": "' + b"x" * 65535 + b'"}', 4: b"{"}
     for offset, message in bad.items():
-        send(1, offset, message)
+        warehouse.send(1, offset, message)
     assert dbt.operation("load_stream") == [
         "Loaded 3 rows from the stream; 5 messages could not be parsed, see raw.rejected_lines"
     ]
@@ -415,8 +424,8 @@ def test_each_message_of_a_stream_is_loaded_once(warehouse: Warehouse) -> None:
     ]
 
     assert dbt.operation("load_stream") == ["Loaded 0 rows from the stream"]
-    send(0, 100, json.dumps(event).encode())
-    send(2, 0, json.dumps(event).encode())
+    warehouse.send(0, 100, json.dumps(event).encode())
+    warehouse.send(2, 0, json.dumps(event).encode())
     assert dbt.operation("load_stream") == ["Loaded 2 rows from the stream"]
     assert warehouse.query('select count(*), count(distinct _loaded_at) from "raw".flyer_events') == [(5, 2)]
     assert warehouse.query(
@@ -427,3 +436,38 @@ def test_each_message_of_a_stream_is_loaded_once(warehouse: Warehouse) -> None:
 def test_a_missing_stream_is_an_error(warehouse: Warehouse) -> None:
     with pytest.raises(LoadError, match=r"raw[.]flyer_events_stream does not exist in loading: create it"):
         warehouse.dbt.operation("load_stream")
+
+
+@pytest.mark.parametrize("source", ["lake", "stream"])
+def test_the_loop_loads_and_builds(
+    warehouse: Warehouse, source: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(loops, "TOUCHED", ("run", "--select", "+int_flyer_days_to_rebuild"))
+    monkeypatch.setenv("FLYER_S3_MANIFESTS", MANIFESTS)
+    monkeypatch.setenv("FLYER_TEST_SCOPE", "all")  # the loop sets it
+    assert warehouse.dbt.invoke("seed").success
+    event = json.dumps({"timestamp": "2018-10-01T10:00:00Z", "user_id": "u", "event": "favorite"})
+    lake = open_lake("s3://flyers/lake") if source == "lake" else None
+    if lake:
+        lake.create("flyer-events", 0, 0, Content(1, 0, 0, 2, None).packed(f"{event}\n[1]\n".encode()))
+        lake.create("flyer-events", 1, 0, Content(0, 0, 0, 1, None).packed(b"[2]\n"))
+    else:
+        warehouse.emulate_streams()
+        warehouse.dbt.operation("create_stream", source="kinesis", name="flyer-events")
+        for offset, message in enumerate([event.encode(), b"[1]", b"[2]"]):
+            warehouse.send(0, offset, message)
+
+    def start() -> Loop:
+        memory = Memory.of(warehouse.dbt.manifest, tmp_path / "loop.json")
+        memory.record((name, 0.1, True) for name in memory.tests)
+        return Loop(warehouse.dbt, Redshift(warehouse.dbt), lake, memory, tmp_path / "status.jsonl")
+
+    loop = start()
+    assert loop.turn()
+    [status] = [json.loads(line) for line in (tmp_path / "status.jsonl").read_text().splitlines()]
+    assert (status["events"], status["rejected"], status["published"], status["problem"]) == (1, 2, True, None)
+    assert warehouse.query("select count(*) from staging.stg_flyer_app__events_keyed") == [(1,)]
+    assert not loop.turn()
+    restarted = start()
+    restarted.begin()
+    assert restarted.waiting() == []
