@@ -19,10 +19,12 @@ from flyer_analytics.text import sql_text
 Nodes = dict[str, dict[str, Any]]
 Fingerprints = dict[date | None, tuple[int, int]]  # by date: the sum of its rows' hashes, and the number of its rows
 
-EVENTS = "stg_flyer_app__events_keyed"
+EVENTS = "model.flyer_analytics.stg_flyer_app__events_keyed"
 # build_state exists only while a complete build is known. Later loads are not in all models. A build without an event
 # counts as none: its empty marts would replace good ones.
-IS_COMPLETE = "select completed_to = (select max(_loaded_at) from {events}) from {state}"
+IS_COMPLETE = """
+    select completed_to = (select max(_loaded_at) from {schema}.stg_flyer_app__events_keyed) from {schema}.build_state
+"""
 
 
 class NotBuiltError(Exception):
@@ -38,25 +40,26 @@ def read_nodes(manifest: Path) -> Nodes:
 
 
 @contextmanager
-def complete_build(database: Path, nodes: Nodes, scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Attach ``database`` read-only as `source`, to a connection that spills into the folder ``scratch``.
+def complete_build(
+    database: Path, nodes: Nodes, scratch: Path, name: str = "source"
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Attach ``database`` read-only under ``name``, to a connection that spills into the folder ``scratch``.
 
     Raises NotBuiltError if there is no complete build, and duckdb.Error if the file cannot be read.
     """
     if not database.exists():
         raise NotBuiltError(f"{database} does not exist")
     with duckdb.connect(config={"memory_limit": memory_limit(), "temp_directory": f"{scratch}/spilled"}) as connection:
-        connection.execute(f"attach {sql_text(database)} as source (read_only)")
-        if not is_complete(connection, nodes[f"model.flyer_analytics.{EVENTS}"]["schema"]):
+        connection.execute(f'attach {sql_text(database)} as "{name}" (read_only)')
+        if not is_complete(connection, f'"{name}"."{nodes[EVENTS]["schema"]}"'):
             raise NotBuiltError(f"{database} has no complete build: the last one failed, was killed or left models out")
         yield connection
 
 
-def is_complete(connection: duckdb.DuckDBPyConnection, events_schema: str) -> bool:
-    """Return whether all models of the attached database `source` are of one build, with all loads."""
-    events, state = (f'source."{events_schema}".{name}' for name in (EVENTS, "build_state"))
+def is_complete(connection: duckdb.DuckDBPyConnection, schema: str) -> bool:
+    """Return whether all models are of one build, with all loads. ``schema`` has the events and the build's state."""
     try:
-        return connection.execute(IS_COMPLETE.format(events=events, state=state)).fetchone() == (True,)
+        return connection.execute(IS_COMPLETE.format(schema=schema)).fetchone() == (True,)
     except duckdb.CatalogException:
         return False
 

@@ -27,7 +27,6 @@ from flyer_analytics.built import (
     read_nodes,
     replace_parquet,
     scratch_folder,
-    sync,
 )
 from flyer_analytics.dbt_profile import database_path
 from flyer_analytics.text import counted
@@ -43,14 +42,14 @@ DATES_AT_A_TIME = 30  # whose rows are computed by one query
 class Exported:
     """What an export did to the files of a model."""
 
-    model: str
+    folder: Path
     written: list[date]
     removed: list[date]  # dates that have no rows any more
     unchanged: int
 
     def __str__(self) -> str:
         dates = f"{counted(len(self.written), 'date')} written, {self.unchanged:,} unchanged"
-        return f"{self.model}: {dates}" + (f", {len(self.removed):,} removed" if self.removed else "")
+        return f"{self.folder}: {dates}" + (f", {len(self.removed):,} removed" if self.removed else "")
 
 
 def parse_dates(text: str) -> tuple[date, date]:
@@ -68,37 +67,40 @@ def export(database: Path, manifest: Path, folder: Path, dates: tuple[date, date
     Files written until then are complete, and the next export goes on.
     """
     nodes = read_nodes(manifest)
-    with scratch_folder(folder, SCRATCH_PREFIX) as scratch, complete_build(database, nodes, scratch) as connection:
-        return [
-            export_model(connection, nodes[f"model.flyer_analytics.{name}"]["schema"], name, folder, dates, scratch)
-            for name in MODELS
-        ]
+    catalog = database.name.split(".")[0]  # as dbt calls it in the SQL of views
+    exported = []
+    with (
+        scratch_folder(folder, SCRATCH_PREFIX) as scratch,
+        complete_build(database, nodes, scratch, catalog) as connection,
+    ):
+        for name in MODELS:
+            schema = nodes[f"model.flyer_analytics.{name}"]["schema"]
+            relation = f'"{catalog}"."{schema}"."{name}"'
+            exported.append(export_model(connection, relation, folder / name, dates, scratch))
+    return exported
 
 
 def export_model(
-    connection: duckdb.DuckDBPyConnection, schema: str, name: str, folder: Path, dates: tuple[date, date], scratch: Path
+    connection: duckdb.DuckDBPyConnection, relation: str, folder: Path, dates: tuple[date, date], scratch: Path
 ) -> Exported:
-    relation = f'source."{schema}"."{name}"'
-    columns = connection.execute(f"describe {relation}").fetchall()
     first, last = dates
+    columns = connection.execute(f"describe {relation}").fetchall()
     found = fingerprints(connection, relation, condition=f"date between '{first}' and '{last}'")
     wanted = {day: digest(columns, found[day]) for day in sorted(day for day in found if day)}
-    changed = [day for day in wanted if fingerprint_in(connection, file_of(folder / name, day)) != wanted[day]]
+    changed = [day for day in wanted if fingerprint_in(connection, file_of(folder, day)) != wanted[day]]
     for start in range(0, len(changed), DATES_AT_A_TIME):
         days = changed[start : start + DATES_AT_A_TIME]
         connection.execute(f"create or replace temp table exported as from {relation} where {is_on(days)}")
         for day in days:
+            file = file_of(folder, day)
+            file.parent.mkdir(parents=True, exist_ok=True)
             rows = f"select * exclude (date) from exported where {is_on([day])} order by all"
-            file = file_of(folder / name, day)
-            if not file.parent.exists():
-                file.parent.mkdir(parents=True)
-                sync(file.parent.parent)
             replace_parquet(connection, rows, file, wanted[day], scratch)
             remove_parquet(file.parent, keep=file)
-    removed = [day for day in dates_of(folder / name) if first <= day <= last and day not in wanted]
+    removed = [day for day in dates_of(folder) if first <= day <= last and day not in wanted]
     for day in removed:
-        remove_parquet(file_of(folder / name, day).parent)
-    return Exported(name, changed, removed, len(wanted) - len(changed))
+        remove_parquet(file_of(folder, day).parent)
+    return Exported(folder, changed, removed, len(wanted) - len(changed))
 
 
 def file_of(folder: Path, day: date) -> Path:
@@ -108,7 +110,7 @@ def file_of(folder: Path, day: date) -> Path:
 def dates_of(folder: Path) -> list[date]:
     """Return the dates that have a folder in ``folder``."""
     found = []
-    for path in folder.glob("date=*"):
+    for path in folder.glob("date=????-??-??"):
         try:
             found.append(date.fromisoformat(path.name.removeprefix("date=")))
         except ValueError:
@@ -151,7 +153,7 @@ def main(arguments: Sequence[str]) -> int:
     manifest = Path(os.environ.get("DBT_TARGET_PATH", "target"), "manifest.json")
     try:
         for exported in export(database_path(), manifest, Path(options.folder), dates or ALL):
-            print(f"{options.folder}/{exported}")
+            print(exported)
     except (NotBuiltError, duckdb.Error, OSError) as error:
         print(f"Not all was exported: {error}\nRun `make build` first, to the end; then export again.", file=sys.stderr)
         return 1
