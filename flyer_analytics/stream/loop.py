@@ -146,10 +146,8 @@ class Loop:
     # ---------- doing it
     def work(self) -> None:
         """Run a cycle if anything is new, then some tests of all rows."""
-        if self.positions is None:
-            self.begin()
-        if self.warehouse.stamp() != self.stamp:
-            self.must_build = True  # someone else may have loaded or built
+        if self.positions is None or self.warehouse.stamp() != self.stamp:
+            self.begin()  # others may have loaded, built, or put another database in its place
         entries = self.waiting()
         refused = self.refused_entries()
         if entries or refused or self.must_build or self.must_publish or self.is_stream_due():
@@ -296,7 +294,10 @@ class Loop:
         cycle.positions = self.positions or {}
         print(cycle, flush=True)
         if self.status:
-            append(self.status, cycle.json())
+            try:
+                append(self.status, cycle.json())
+            except OSError as error:
+                print(f"{self.status} cannot be written: {error.strerror}", file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The loop: a turn at a time in this process, and as a process that is stopped and killed."""
 
+import errno
 import json
 import os
 import random
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import duckdb
 import pytest
@@ -277,6 +279,34 @@ def test_a_database_that_another_program_has_open_is_waited_for(started: Loop, p
         assert not started.turn()
         assert re.match("Waiting: .*Could not set lock on file", statuses(project)[-1]["problem"])
         holder.communicate(b"\n")
+    assert started.turn()
+    assert published(project) == 2
+
+
+def test_what_could_not_be_written_is_tried_again(
+    started: Loop, project: Project, lake: Lake, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(lake, 0, message(1))
+    started.status = project.folder  # a folder cannot be appended to
+    with monkeypatch.context() as patch:
+        full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        patch.setattr(started.warehouse, "publish", Mock(side_effect=full))
+        assert not started.turn()
+    assert not started.turn(), "not at once"
+    said = capsys.readouterr()
+    assert "No space left on device" in said.out
+    assert f"{project.folder} cannot be written: Is a directory" in said.err
+    started.next_try = 0
+    assert started.turn()
+    assert published(project) == 2
+
+
+def test_another_database_in_its_place_is_filled_again(
+    started: Loop, project: Project, lake: Lake, built: Path
+) -> None:
+    put(lake, 0, message(1))
+    assert started.turn()
+    shutil.copy(built / project.database.name, project.database)
     assert started.turn()
     assert published(project) == 2
 
