@@ -40,6 +40,7 @@ MOST_FILES = 500
 MOST_BYTES = 64_000_000
 LONGEST_BACKOFF_SECS = 60.0
 REFUSED_SECS = 600.0  # until objects that could not be loaded are tried again
+IDLE_SECS = 60.0  # after which a line says that there is nothing new
 STOP_SECS = 5.0  # in which a cycle may end by itself after SIGTERM
 IN_USE = "Could not set lock on file"  # so DuckDB says that another program has the database open
 OBJECT = re.compile(r"partition=(\d+)/(\d{20})[.]jsonl[.]gz$")
@@ -69,7 +70,10 @@ class Loop:
         self.positions: dict[int, int] | None = None
         """By partition, the offset behind that of the last object that was taken."""
         self.unpublished: list[LakeObject] = []
+        self.loaded_to: datetime | None = None
+        """The last load that was published."""
         self.cycles = 0
+        self.emitted_at = time.monotonic()
         self.built_at = 0.0
         self.stamp = warehouse.stamp()
         self.must_build = self.must_publish = False
@@ -83,6 +87,8 @@ class Loop:
         while not self.stopping.is_set():
             if not self.turn() and once:
                 break
+            if time.monotonic() - self.emitted_at >= IDLE_SECS:
+                self.emit(Cycle(self.cycles, datetime.now(UTC), problem=self.problem))
             self.stopping.wait(POLL_SECS if not once else 0)
         return self.problem is None and not self.memory.refused
 
@@ -243,10 +249,11 @@ class Loop:
         """Publish the marts, unless a test of all rows fails. Raises DbtError if one does."""
         with timed(cycle, "publish"):
             self.test(self.memory.failing)
-            completed_to = self.warehouse.completed_to()
+            self.loaded_to, rejected = self.warehouse.built(self.loaded_to)
             self.warehouse.publish()
         self.must_publish = False
-        cycle.published, cycle.published_at, cycle.loaded_to = True, datetime.now(UTC), completed_to
+        cycle.rejected += rejected
+        cycle.published, cycle.published_at, cycle.loaded_to = True, datetime.now(UTC), self.loaded_to
         cycle.measure(self.unpublished, cycle.published_at)
         self.unpublished = []
 
@@ -292,6 +299,7 @@ class Loop:
     def emit(self, cycle: Cycle) -> None:
         cycle.at = datetime.now(UTC)
         cycle.positions = self.positions or {}
+        self.emitted_at = time.monotonic()
         print(cycle, flush=True)
         if self.status:
             try:

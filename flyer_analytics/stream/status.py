@@ -21,6 +21,7 @@ class Cycle:
     files: int = 0
     events: int = 0
     rejected: int = 0
+    """Lines that could not be read and, on DuckDB, rows that no event can be made of."""
     positions: dict[int, int] = field(default_factory=dict)
     """By partition, the offset behind that in the name of the last object that was loaded."""
     behind_files: int = 0
@@ -30,7 +31,7 @@ class Cycle:
     published: bool = False
     published_at: datetime | None = None
     loaded_to: datetime | None = None
-    """The last load that is in the published marts."""
+    """The last load of which all rows are published or rejected, on DuckDB."""
     age_secs: dict[str, float] | None = None
     """Of the messages published with this cycle, from Kafka's time to the end of the publication: p50, p95 and max."""
     newest_event_age_secs: float | None = None
@@ -48,7 +49,9 @@ class Cycle:
         return json.dumps(values)
 
     def __str__(self) -> str:
-        rejected = f", {counted(self.rejected, 'line')} rejected" if self.rejected else ""
+        if not (self.files or self.published or self.problem):
+            return f"{self.at:%H:%M:%S}  nothing new"
+        rejected = f", {self.rejected:,} rejected" if self.rejected else ""
         parts = [f"{self.at:%H:%M:%S}", f"{counted(self.files, 'file')}, {counted(self.events, 'event')}{rejected}"]
         if self.published:
             secs = " + ".join(f"{name} {secs:.1f}" for name, secs in self.secs.items())

@@ -239,7 +239,9 @@ async def show(statuses: Path) -> None:
     with statuses.open(encoding="utf-8") as lines:
         while True:
             if line := lines.readline():
-                say(summary(json.loads(line)))
+                status = json.loads(line)
+                if status["files"] or status["published"] or status["problem"]:
+                    say(summary(status))
             else:
                 await asyncio.sleep(POLL_SECS)
 
@@ -334,7 +336,7 @@ class Progress:
 def summary(status: dict[str, Any]) -> str:
     """Return what to show of a cycle."""
     age, secs = status["age_secs"], status["secs"]
-    parts = [f"{status['events']:,} events in, {status['rejected']:,} lines rejected"]
+    parts = [f"{status['events']:,} events in, {status['rejected']:,} rejected"]
     if status["published"] and age:
         parts.append(
             f"published: newest {status['newest_event_age_secs']:.1f} s old, p50 {age['p50']:.1f} s,"

@@ -21,6 +21,15 @@ from flyer_analytics.publish import publish, published_path
 
 PARQUET_EVERY = timedelta(minutes=10)  # readers who want the newest rows read the DuckDB file
 REQUESTS_AT_A_TIME = 16
+REJECTED = """
+    select
+        staged_to,
+        (
+            select count(*) from staging.stg_flyer_app__rejected
+            where _loaded_at > coalesce($since::timestamptz::timestamp, staged_to - interval 1 microsecond)
+        )
+    from staging.build_state
+"""
 
 
 @dataclass
@@ -53,9 +62,12 @@ class Warehouse(ABC):
         """Return what has changed if another process has written to the database, where that can be seen."""
         return None
 
-    def completed_to(self) -> datetime | None:
-        """Return the last load that all models contain, where that is known at no cost."""
-        return None
+    def built(self, _since: datetime | None) -> tuple[datetime | None, int]:
+        """Return up to which load the models are complete, and how many rows of the loads after ``since`` they reject.
+
+        Where that costs nothing; otherwise None and 0. Without ``since``, only the rows of the last load are counted.
+        """
+        return None, 0
 
     @abstractmethod
     def publish(self) -> None:
@@ -82,10 +94,12 @@ class DuckDb(Warehouse):
             return found.st_ino, found.st_mtime_ns, found.st_size
         return None
 
-    def completed_to(self) -> datetime | None:
+    def built(self, since: datetime | None) -> tuple[datetime | None, int]:
         with duckdb.connect(str(self.database), read_only=True) as connection:
-            found = connection.execute("select completed_to from staging.build_state").fetchall()
-        return found[0][0].replace(tzinfo=UTC) if found and found[0][0] else None
+            connection.execute("set timezone = 'UTC'")
+            found = connection.execute(REJECTED, {"since": since}).fetchall()
+        staged_to, rejected = found[0] if found else (None, 0)
+        return staged_to and staged_to.replace(tzinfo=UTC), rejected
 
     def publish(self) -> None:
         publish(self.database, self.manifest, published_path(), parquet_every=PARQUET_EVERY)
