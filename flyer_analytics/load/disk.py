@@ -231,7 +231,11 @@ class Load:
                     path.unlink(missing_ok=True)
         self.show_progress(files)
         for rows in found:
-            self.fingerprints.update(rows.fingerprints)
+            # The same messages again are other messages of a stream.
+            is_stream = self.outcome.is_stream
+            self.fingerprints |= (
+                {file: self.files[file].name for file in rows.files} if is_stream else rows.fingerprints
+            )
             if rows.ignored:
                 self.notes.update(dict.fromkeys(rows.files, f"; ignored columns: {', '.join(rows.ignored)[:200]}"))
         return found

@@ -35,9 +35,9 @@ from flyer_analytics.stream.warehouse import DuckDb, Loaded, Redshift, Warehouse
 
 POLL_SECS = 1.0  # also the pause after a cycle, in which others can take the lock
 STREAM_SECS = 20.0  # between two looks at a stream on Redshift, each of which costs a query
-# What a cycle takes from the lake: some 20 to 30 seconds of loading, after an outage.
-MOST_FILES = 500
-MOST_BYTES = 64_000_000
+# What a cycle takes from the lake, so that it ends within a minute: 1.2 million events, or 3 ms a file.
+MOST_FILES = 2000
+MOST_BYTES = 32_000_000
 LONGEST_BACKOFF_SECS = 60.0
 REFUSED_SECS = 600.0  # until objects that could not be loaded are tried again
 IDLE_SECS = 60.0  # after which a line says that there is nothing new
