@@ -179,8 +179,7 @@ class Loop:
                 entries += [entry for entry in first if entry.name == name]
         if names:
             self.next_refused = time.monotonic() + REFUSED_SECS
-            self.memory.refused = [entry.name for entry in entries]
-            self.memory.save()
+            self.memory.doubt(entry.name for entry in entries)
         return entries
 
     def cycle(self, entries: Sequence[Entry], refused: Sequence[Entry]) -> None:
@@ -189,13 +188,14 @@ class Loop:
         cycle = Cycle(self.cycles, datetime.now(UTC))
         batch, rest = parted(entries)
         try:
+            must_build, self.must_build = self.must_build, True  # if this fails, it may have loaded something
             with timed(cycle, "load"):
-                loaded = self.load([*refused, *batch])
+                loaded = self.load([*dict.fromkeys([*refused, *batch])])
+            self.must_build = must_build or loaded.rows > 0
             cycle.files, cycle.events, cycle.rejected = len(refused) + len(batch), loaded.rows, loaded.rejected
             cycle.behind_files, cycle.behind_bytes = len(rest), sum(entry.size for entry in rest)
             cycle.behind_secs = self.oldest_secs(rest)
             cycle.problem = "; ".join(loaded.problems) or None
-            self.must_build |= loaded.rows > 0
             if self.must_build:
                 with timed(cycle, "dbt"):
                     self.build()
@@ -217,18 +217,18 @@ class Loop:
             return self.warehouse.load_stream()
         if not entries:
             return Loaded()
-        loaded = self.warehouse.load([entry.name for entry in entries])
         assert self.positions is not None
-        refused = [entry for entry in entries if any(it.startswith(f"{entry.name} ") for it in loaded.problems)]
-        names = {entry.name for entry in refused}
-        if names or self.memory.refused:
-            # Saved before the position moves on: what is refused and not known as such would be lost.
-            self.memory.refused = sorted({*self.memory.refused} - {entry.name for entry in entries} | names)
-            self.memory.save()
+        names = {entry.name for entry in entries}
+        # Saved before the load: if this process is killed after it, the next one asks for these objects again.
+        self.memory.doubt({*self.memory.refused} | names)
+        loaded = self.warehouse.load([entry.name for entry in entries])
+        refused = {name for name in names if any(problem.startswith(f"{name} ") for problem in loaded.problems)}
+        self.memory.doubt({*self.memory.refused} - names | refused)
+        if refused:
             self.next_refused = time.monotonic() + REFUSED_SECS
         for entry in entries:
             self.positions[entry.partition] = max(self.positions.get(entry.partition, 0), entry.first_offset + 1)
-        self.unpublished += self.described([entry for entry in entries if entry.name not in names])
+        self.unpublished += self.described([entry for entry in entries if entry.name not in refused])
         return loaded
 
     def build(self) -> None:

@@ -41,7 +41,7 @@ class Memory:
     """The version of the project. After a change no run is known."""
     runs: dict[str, Run] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
-    """Objects of the lake that could not be loaded."""
+    """Objects of the lake that could not be loaded, and those that are being loaded."""
 
     @classmethod
     def of(cls, manifest: Manifest, file: Path, *, is_new: bool = False) -> "Memory":
@@ -64,6 +64,11 @@ class Memory:
         written = self.file.with_name(f"{self.file.name}.new")
         written.write_text(json.dumps(known), encoding="utf-8")
         os.replace(written, self.file)  # noqa: PTH105
+
+    def doubt(self, names: Iterable[str]) -> None:
+        """Note which objects may not be loaded. Raises OSError."""
+        self.refused = sorted(names)
+        self.save()
 
     def record(self, results: Iterable[tuple[str, float, bool]]) -> None:
         """Note tests that have read all rows: name, seconds, whether they passed. Raises OSError."""

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -198,6 +198,27 @@ def test_a_damaged_object_keeps_no_others_from_loading_and_is_not_forgotten(
     assert restarted.turn()
     assert published(project) == 3
     assert restarted.memory.refused == start().memory.refused == []
+
+
+def test_an_object_is_not_forgotten_by_a_loop_that_is_killed_after_its_load(
+    started: Loop, start: Callable[[], Loop], project: Project, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damaged = put(lake, 0, message(1))
+    whole = damaged.read_bytes()
+    damaged.write_bytes(whole[:-9])
+    put(lake, 1, message(2))
+    load = started.warehouse.load
+
+    def load_and_be_killed(names: Sequence[str]) -> None:
+        load(names)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(started.warehouse, "load", load_and_be_killed)
+    with pytest.raises(KeyboardInterrupt):
+        started.turn()
+    damaged.write_bytes(whole)
+    assert start().turn()
+    assert published(project) == 3
 
 
 def test_what_fails_a_test_of_all_rows_is_not_published(started: Loop, project: Project, lake: Lake) -> None:
