@@ -48,7 +48,9 @@ class Dbt:
         return json.loads(self.operation(operation, **arguments)[-1])
 
     def _parsed(self) -> Manifest:
-        parsed = dbtRunner(callbacks=[self._hear]).invoke(["--log-level", "none", "parse", "--target", self.target])
+        parsed = dbtRunner(callbacks=[self._hear]).invoke(
+            ["--log-level", "none", "parse", "--write-json", "--target", self.target]
+        )
         if isinstance(parsed.result, Manifest):
             return parsed.result
         raise DbtError("\n".join(self.errors) or str(parsed.exception))

@@ -34,7 +34,7 @@ from flyer_analytics.stream.world import ZONE
 
 PROMISED_SECS = 120
 READY_SECS = 60
-PUBLISH_SECS = 1800  # after the last event, for a backlog
+PUBLISH_SECS = 900  # after the last event, for a backlog
 HISTORY_DAYS = 10
 POLL_SECS = 0.2
 

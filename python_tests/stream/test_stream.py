@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from flyer_analytics.stream.__main__ import main
 from python_tests.conftest import PROJECT
 from python_tests.stream.apache_kafka import ApacheKafka
 
+LIMIT_SECS = 240
 ALL_IS_WELL = re.compile(
     r"sent (?P<sent>\d+), published (?P=sent), missing 0, doubled 0, p50 [\d.]+ s, p95 [\d.]+ s, max [\d.]+ s"
 )
@@ -33,10 +35,13 @@ def run_pipeline(
         text=True,
     ) as pipeline:
         assert pipeline.stdout
+        limit = threading.Timer(LIMIT_SECS, pipeline.terminate)  # which then publishes what there is, and reports
+        limit.start()
         for line in pipeline.stdout:
             lines.append(line.rstrip("\n"))
             if on_line:
                 on_line(pipeline, line)
+        limit.cancel()
     return pipeline.returncode, lines
 
 
