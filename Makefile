@@ -172,5 +172,5 @@ $(OLD_DUCKDB): requirements/duckdb-oldest.txt $(VENV)/.build
 $(AIRFLOW)/.venv/.done: $(AIRFLOW)/requirements.txt $(VENV)/.airflow
 	@echo "Installing Airflow in $(AIRFLOW)/.venv"
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(AIRFLOW)/.venv
-	@$(BIN)/uv pip install --quiet --python $(AIRFLOW)/.venv/bin/python --require-hashes -r $<
+	@$(BIN)/uv pip install --quiet --system-certs --python $(AIRFLOW)/.venv/bin/python --require-hashes -r $<
 	@touch $@
