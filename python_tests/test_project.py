@@ -185,7 +185,8 @@ def test_the_schedule_builds_whatever_was_loaded(tmp_path: Path, load: int, buil
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     for name, code in (("python", load), ("dbt", build)):
         program = tmp_path / ".venv" / "bin" / name
-        program.write_text(f'#!/bin/sh\necho "{name} $*" >> {tmp_path}/calls\nexit {code}\n')
+        locked = '[ "$2" = flyer_analytics.lock ] && shift 5 && exec "$@"'  # behind: -m MODULE --as NAME --
+        program.write_text(f'#!/bin/sh\n{locked}\necho "{name} $*" >> {tmp_path}/calls\nexit {code}\n')
         program.chmod(0o755)
     assert subprocess.run(["/usr/bin/env", "bash", "-c", script]).returncode == status
     assert (tmp_path / "calls").read_text().splitlines() == [

@@ -172,7 +172,7 @@ def test_bad_messages_hold_nothing_up(started: Loop, project: Project, lake: Lak
     put(lake, 0, "[2]", partition=1)
     put(lake, 1, "[2]", partition=1)
     assert started.turn()
-    assert (statuses(project)[-1]["rejected"], statuses(project)[-1]["problem"]) == (5, None)
+    assert (statuses(project)[-1]["rejected"], statuses(project)[-1]["problem"]) == (5 + 2, None)
     rejected = project.query("select line from raw.rejected_lines order by all")
     assert rejected == [('"text"',), ("[1]",), ("[2]",), ("[2]",), ("no json",)]
     assert project.query("select count(*) from staging.stg_flyer_app__rejected") == [(2,)]
