@@ -265,7 +265,7 @@ def fill(trial: Trial) -> datetime:
         events=trial.history,
         users=max(1, trial.history // (generate.EVENTS_PER_USER_AND_DAY * HISTORY_DAYS)),
         days=HISTORY_DAYS,
-        start=datetime.now(UTC).date() - timedelta(days=HISTORY_DAYS),
+        start=datetime.now(ZONE).date() - timedelta(days=HISTORY_DAYS + 1),  # so that no event is of the future
         seed=trial.seed,
         timezone=ZONE,
     )

@@ -67,7 +67,7 @@ def test_nothing_is_lost_or_doubled_while_apache_kafka_and_all_parts_are_killed(
 
     status, lines = run_pipeline(
         tmp_path / "run",
-        *("--rate=100", "--seconds=25", "--kills=8", "--stop=2"),
+        *("--rate=100", "--seconds=20", "--kills=8", "--stop=2"),
         on_line=kill_kafka_at_times,
         FLYER_KAFKA=apache_kafka.bootstrap,
     )
