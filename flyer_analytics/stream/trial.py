@@ -157,6 +157,8 @@ async def run(trial: Trial, kafka: Kafka) -> int:
         finally:
             for part in parts:
                 part.kill()
+        if not kafka.proxy:
+            await asyncio.to_thread(delete_topic, kafka.servers, topic)
     return report(trial, replay, since)
 
 
@@ -232,6 +234,15 @@ def create_topic(servers: str) -> str:
     except KafkaException as error:
         raise TrialError(f"Topic {name} could not be created at {servers}: {error}") from error
     return name
+
+
+def delete_topic(servers: str, name: str) -> None:
+    """Delete the topic of a trial from a broker that stays."""
+    admin = AdminClient({**kafka_config(), "bootstrap.servers": servers})
+    try:
+        admin.delete_topics([name])[name].result(READY_SECS)
+    except KafkaException as error:
+        say(f"Topic {name} is still at {servers}: {error}")
 
 
 async def show(statuses: Path) -> None:
