@@ -20,6 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a trial. Returns the exit status."""
     trial = Trial(**vars(read_arguments(arguments)))
     servers = os.environ.get("FLYER_KAFKA")
+    for name in ("FLYER_COLLECTOR_KEYS", "FLYER_COLLECTOR_KEYS_FILE", *([] if servers else ["FLYER_KAFKA_CONFIG"])):
+        os.environ.pop(name, None)  # a trial has its own collector, without keys
     try:
         if servers:
             return asyncio.run(run(trial, Kafka(servers)))

@@ -97,7 +97,7 @@ async def disturb(
 ) -> None:
     """Do ``times`` of what is possible, drawn by ``seed``, at random moments within ``seconds``.
 
-    What has an end is ended after ``stopped_secs``, or if this is cancelled.
+    What has an end is ended after ``stopped_secs``, unless this is cancelled.
     """
     random = Random(seed)
     moments = [0.0, *sorted(random.uniform(0, seconds) for _ in range(times))]
@@ -112,7 +112,5 @@ async def disturb(
 
 
 async def after(seconds: float, act: Callable[[], None]) -> None:
-    try:
-        await asyncio.sleep(seconds)
-    finally:
-        act()
+    await asyncio.sleep(seconds)
+    act()

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -144,7 +144,7 @@ async def run(trial: Trial, kafka: Kafka) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     prepare(trial)
     since = fill(trial)
-    async with kafka.proxy.serving() if kafka.proxy else nothing():
+    async with kafka.proxy.serving() if kafka.proxy else nullcontext():
         topic = await asyncio.to_thread(create_topic, kafka.servers)
         url = f"http://127.0.0.1:{broker.free_port()}"
         replay = Replay(url, trial.ledger, trial.rate, trial.speed, trial.seconds, trial.seed)
@@ -182,6 +182,9 @@ async def work(
     can_happen = [*kafka.disturbances, *(one for part in parts for one in disturbances(part.name, part.running))]
     async with beside(disturb(can_happen, trial.kills, trial.seconds or 0, trial.stopped_secs, trial.seed, say)):
         await replay.run(stop)
+    for disturbance in can_happen:
+        if disturbance.end:
+            disturbance.end()
     say(f"Sent {replay.sent:,} events. Waiting until all are published")
     progress = Progress(open_lake(str(trial.lake)), topic)
     await until(
@@ -195,17 +198,17 @@ async def work(
 
 @asynccontextmanager
 async def beside(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Do ``work`` at the same time, and cancel what is left of it at the end."""
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one) for one in work]
+    """Do ``work`` at the same time, and cancel what is left of it at the end. Raises what one of them raised."""
+    tasks = [asyncio.create_task(one) for one in work]
+    try:
         yield
+    finally:
         for task in tasks:
             task.cancel()
-
-
-@asynccontextmanager
-async def nothing() -> AsyncIterator[None]:
-    yield
+        await asyncio.wait(tasks)
+    for task in tasks:
+        if not task.cancelled():
+            task.result()
 
 
 async def until(is_so: Callable[[], bool], secs: float, problem: str) -> None:
