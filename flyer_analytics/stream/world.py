@@ -5,7 +5,6 @@ while it runs: as many at a time as `rate` says, from the first second on.
 """
 
 import json
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -111,13 +110,14 @@ def draw_event(random: Random, visit: Visit, arrives_at: float, number: int) -> 
     happened_at = arrives_at - random.uniform(0, 1)
     if random.random() < LATE_SHARE:
         happened_at -= random.uniform(*random.choice(DELAYS))
-    at = datetime.fromtimestamp(math.floor(happened_at * 1000) / 1000, UTC)
+    # To the microsecond: of two events of a user at one instant, the one that is delivered first comes first.
+    at = datetime.fromtimestamp(happened_at, UTC)
     if event == "flyer_open" or not visit.flyer:
         visit.flyer = 1 + int(FLYERS * random.random() ** 3)
     shows = event in ("flyer_open", "item_open", "favorite")
     merchant_id = str(6000 + visit.flyer // FLYERS_OF_A_MERCHANT) if shows else None
     sent = {
-        "timestamp": at.astimezone(ZONE).isoformat(timespec="milliseconds"),
+        "timestamp": at.astimezone(ZONE).isoformat(timespec="microseconds"),
         "user_id": visit.user_id,
         "event": event,
         "flyer_id": str(3_000_000 + visit.flyer) if shows and event != "favorite" else None,
