@@ -45,11 +45,11 @@ def read_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--seconds", type=positive, help="how long to send (default: until Ctrl-C; with --speed, a day of the world)"
     )
-    parser.add_argument("--seed", type=int, default=1, help="of the world (default: %(default)s)")
+    parser.add_argument("--seed", type=whole, default=1, help="of the world (default: %(default)s)")
     parser.add_argument(
-        "--history", type=int, default=0, help="events in the database from the start (default: %(default)s)"
+        "--history", type=whole, default=0, help="events in the database from the start (default: %(default)s)"
     )
-    parser.add_argument("--kills", type=int, default=0, help="how many times to kill or stop a part (needs --seconds)")
+    parser.add_argument("--kills", type=whole, default=0, help="how many times to kill or stop a part (needs --seconds)")
     parser.add_argument(
         "--stop", type=positive, default=20, dest="stopped_secs", help="how long, in seconds (default: %(default)s)"
     )
@@ -60,6 +60,13 @@ def read_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     if options.kills and not options.seconds:
         parser.error("--kills needs --seconds: the kills are spread over that time")
     return options
+
+
+def whole(text: str) -> int:
+    """Read a number that is not negative. Raises ValueError, of which argparse makes a message."""
+    if not text.isdecimal():
+        raise ValueError
+    return int(text)
 
 
 def positive(text: str) -> float:

@@ -75,7 +75,7 @@ def test_nothing_is_lost_or_doubled_while_apache_kafka_and_all_parts_are_killed(
     assert ALL_IS_WELL.fullmatch(lines[-1]), lines[-1]
 
 
-@pytest.mark.parametrize("options", [["--kills=3"], ["--rate=0"], ["--rate=nan"], ["--speed=-1"]])
+@pytest.mark.parametrize("options", [["--kills=3"], ["--rate=0"], ["--rate=nan"], ["--speed=-1"], ["--history=-1"]])
 def test_options_that_make_no_sense_are_refused(options: list[str], capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as refused:
         main(options)
