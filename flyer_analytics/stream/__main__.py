@@ -49,7 +49,9 @@ def read_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--history", type=whole, default=0, help="events in the database from the start (default: %(default)s)"
     )
-    parser.add_argument("--kills", type=whole, default=0, help="how many times to kill or stop a part (needs --seconds)")
+    parser.add_argument(
+        "--kills", type=whole, default=0, help="how many times to kill or stop a part (needs --seconds)"
+    )
     parser.add_argument(
         "--stop", type=positive, default=20, dest="stopped_secs", help="how long, in seconds (default: %(default)s)"
     )
