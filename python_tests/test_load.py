@@ -642,7 +642,12 @@ def test_nobody_reads_what_is_said(project: Project, file: Path) -> None:
 def test_an_interrupted_load_says_so(project: Project, file: Path, sent: signal.Signals) -> None:
     file.write_bytes(HEADER + GOOD * 3_000_000)
     with subprocess.Popen(
-        command(project.database, file), cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command(project.database, file),
+        cwd=PROJECT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # which a shell ignores in the background
     ) as load:
         assert load.stdout
         assert load.stderr
