@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import time
 import uuid
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -62,15 +61,15 @@ class KafkaUnavailableError(Exception):
 
 
 class ApacheKafka:
-    """A broker at ``bootstrap``, whose data is in ``folder`` and survives ``kill`` and ``stop``.
+    """A broker at ``bootstrap``, whose data is in ``folder`` and survives ``kill``.
 
-    As a context manager it is started, and killed at the end. ``properties`` are added to those of the server.
+    As a context manager it is started, and killed at the end.
 
     Raises:
         KafkaUnavailableError: if Java or Maven is missing, or Maven cannot fetch the jars.
     """
 
-    def __init__(self, folder: Path, properties: Mapping[str, str] | None = None) -> None:
+    def __init__(self, folder: Path) -> None:
         self._java = [*JAVA, LOG_LEVEL, "-classpath", ":".join(str(jar) for jar in jars())]
         self._process: subprocess.Popen[bytes] | None = None
         self._log = folder / "kafka.log"
@@ -83,7 +82,6 @@ class ApacheKafka:
             "controller.quorum.bootstrap.servers": f"127.0.0.1:{controller}",
             "log.dirs": str(folder / "data"),
         }
-        settings |= properties or {}
         self._properties.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
         self._format()
 
@@ -95,12 +93,6 @@ class ApacheKafka:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.kill()
-
-    @property
-    def pid(self) -> int:
-        """The process, for other signals than those of ``kill`` and ``stop``."""
-        assert self._process, "Kafka does not run"
-        return self._process.pid
 
     def start(self) -> None:
         """Start the broker, and return once it answers.
@@ -124,13 +116,6 @@ class ApacheKafka:
         if self._process:
             self._process.kill()
             self._process.wait()
-            self._process = None
-
-    def stop(self) -> None:
-        """Shut the broker down."""
-        if self._process:
-            self._process.terminate()
-            self._process.wait(timeout=START_SECS)
             self._process = None
 
     def _answers(self) -> bool:
