@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 
 from flyer_analytics.dbt_profile import memory_limit
+from flyer_analytics.durable import sync
 from flyer_analytics.text import sql_text
 
 Nodes = dict[str, dict[str, Any]]
@@ -121,15 +122,6 @@ def replace(written: Path, file: Path) -> None:
     sync(written)
     os.replace(written, file)  # noqa: PTH105
     sync(file.parent)
-
-
-def sync(path: Path) -> None:
-    """Flush a file, or the entries of a folder, to disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from flyer_analytics.dbt_profile import database_path
+from flyer_analytics.durable import sync
 from flyer_analytics.stream.kafka import SettingError
 
 FOLDER = re.compile(r"partition=(\d{5,})", re.ASCII)
@@ -312,15 +313,6 @@ def disk_errors(doing: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise LakeError(f"{doing}: {error.strerror or error}") from error
-
-
-def sync(folder: Path) -> None:
-    """Flush the entries of a folder to disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 class S3Store(Store):
