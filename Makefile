@@ -139,7 +139,7 @@ docs: $(VENV)/.build ## write the documentation site, one file: target/static_in
 
 sample: $(VENV)/.build ## regenerate the sample seed
 	$(BIN)/python -m flyer_analytics.generate seeds/sample_flyer_events.csv \
-		--as-loaded --events 3000 --users 60 --days 5 --start 2018-11-02 --seed 7
+		--as-loaded --events 16000 --users 300 --merchants 24 --days 14 --start 2018-10-29 --seed 20
 
 lock: $(VENV)/.dev ## update requirements/ to the newest versions that pyproject.toml allows
 	$(COMPILE) --upgrade --all-extras pyproject.toml -o requirements/lock.txt

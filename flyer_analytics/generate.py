@@ -44,6 +44,7 @@ MEMORY_LIMIT = "1GB"  # of the temporary database
 # ---------- what a day looks like
 EVENTS_PER_USER_AND_DAY = 10  # 17 per active user: many are not active on a given day
 HEAVY_USER_SHARE = 0.10
+DAY_WEIGHTS = [8, 7, 8, 10, 13, 21, 15]  # of Monday to Sunday
 EVENTS_PER_VISIT = 7
 EVENTS = ["flyer_open", "item_open", "list_flyers", "shopping_list_open", "favorite"]
 EVENT_SHARES = [0.7217, 0.0750, 0.0413, 0.1496, 0.0124]
@@ -107,9 +108,9 @@ DRAWN_TABLE = """
 
 @dataclass(frozen=True)
 class Plan:
-    """What to generate: `events` rows by `users` users whose visits start on `days` days.
+    """What to generate: `events` rows by `users` users on `days` days.
 
-    The last visits may continue after the last midnight.
+    Visits that would continue after the last midnight start earlier, so that they end before it.
     """
 
     events: int
@@ -118,6 +119,7 @@ class Plan:
     start: date
     seed: int
     timezone: ZoneInfo
+    merchants: int | None = None  # by default as many as fit the number of events
 
     @property
     def loaded_at(self) -> datetime:
@@ -173,20 +175,28 @@ class Catalogue:
     """The flyers, most popular first, and the merchants that show them.
 
     There is one flyer per 10 events, but at least 40 and at most 2,000, and a third as
-    many merchants. Popularity falls with the rank (Zipf's law).
+    many merchants. If the plan names the number of merchants, each has a flyer, and every
+    fourth another one, and all have readers. Popularity falls with the rank (Zipf's law).
     """
 
     def __init__(self, plan: Plan) -> None:
         """Draw the catalogue of `plan`."""
         draws = Draws(plan.seed, 0)
-        size = max(40, min(2000, plan.events // 10))
-        merchants = make_ids(draws, size // 3, first=6000, step=5)
-        owner = (np.square(draws.uniform(size)) * len(merchants)).astype(np.int64)
+        if plan.merchants is None:
+            size = max(40, min(2000, plan.events // 10))
+            merchants = make_ids(draws, size // 3, first=6000, step=5)
+            owner = (np.square(draws.uniform(size)) * len(merchants)).astype(np.int64)
+            first_rank = 8
+        else:
+            size = plan.merchants + plan.merchants // 4
+            merchants = make_ids(draws, plan.merchants, first=6000, step=5)
+            owner = np.arange(size) % plan.merchants
+            first_rank = 25  # the least popular flyer has half of the views of the most popular one
         shared = np.arange(size) % 33 == 5
         self._merchants = merchants[owner]
         self._other_merchants = merchants[(owner + shared) % len(merchants)]
         self._flyers = make_ids(draws, size, first=3_000_000, step=1000)
-        self._popularity = 1 / (np.arange(size) + 8)
+        self._popularity = 1 / (np.arange(size) + first_rank)
 
     def draw(self, draws: Draws, size: int) -> tuple[Ints, Ints]:
         """Return the ids of (size,) flyers and of the merchants that show them."""
@@ -259,11 +269,13 @@ class Slice:
 
 def slice_days(plan: Plan) -> Iterator[Slice]:
     """Split the plan's days into slices of at most SLICE_ROWS rows, in order of time."""
-    cuts = math.ceil(plan.events / plan.days / SLICE_ROWS)
-    slices = plan.days * cuts
-    for number in range(slices):
+    weights = [DAY_WEIGHTS[(plan.start + timedelta(days=day)).weekday()] for day in range(plan.days)]
+    cuts = math.ceil(plan.events * max(weights) / sum(weights) / SLICE_ROWS)
+    for number in range(plan.days * cuts):
         day, part = divmod(number, cuts)
-        first, end = (plan.events * edge // slices for edge in (number, number + 1))
+        before = sum(weights[:day]) * cuts + weights[day] * part  # of this slice, in weights by cuts
+        edges = (before, before + weights[day])
+        first, end = (plan.events * edge // (sum(weights) * cuts) for edge in edges)
         yield Slice(
             rows=range(first, end),
             day_ms=(plan.midnight(day), plan.midnight(day + 1)),
@@ -286,6 +298,8 @@ def draw_rows(plan: Plan, catalogue: Catalogue, clock: Clock, part: Slice, draws
     gaps = np.where(begins, 0, draws.curve(GAP_SECS, size).astype(np.int64)) * 1000
     since = np.cumsum(gaps)
     start = part.starts(draws.uniform(len(first)))
+    length = np.append(since[first[1:] - 1], since[-1:]) - since[first]
+    start = np.minimum(start, plan.midnight(plan.days) - 1000 - length)
     at = (start - since[first])[visit] + since
     at += draws.chance(FRACTION_SHARE, size) * (1 + draws.below(999, size))
     rows["wall"], rows["zone"] = clock.read(at, draws.chance(Z_SHARE, size))
@@ -442,6 +456,7 @@ def generate(plan: Plan, out: Path, as_loaded: bool = False) -> None:
     columns = text_columns(plan, clock.suffixes)
     if as_loaded:
         columns |= load_columns(plan, out.name)
+        columns["user_id"] = f"left({columns['user_id']}, 12)"  # for a small file
     select = ", ".join(f"{sql} as {name}" for name, sql in columns.items())
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
         written = Path(scratch, out.name)
@@ -539,11 +554,17 @@ def read_arguments(arguments: Sequence[str] | None) -> tuple[Plan, Path, bool]:
         help=f"number of users (default: one per {EVENTS_PER_USER_AND_DAY} events a day)",
     )
     parser.add_argument(
+        "--merchants",
+        metavar="N",
+        type=whole_number(1, 2000),
+        help="number of merchants (default: one per 30 events, from 13 to 666)",
+    )
+    parser.add_argument(
         "--days",
         metavar="N",
         type=whole_number(1, 3660),
         default=7,
-        help="number of days on which visits start (default: %(default)s)",
+        help="number of days (default: %(default)s)",
     )
     parser.add_argument(
         "--start",
@@ -567,7 +588,7 @@ def read_arguments(arguments: Sequence[str] | None) -> tuple[Plan, Path, bool]:
         help="time zone of the users (default: %(default)s)",
     )
     parser.add_argument(
-        "--as-loaded", action="store_true", help="add the columns _source_file, _source_row and _loaded_at"
+        "--as-loaded", action="store_true", help="add the columns _source_file, _source_row and _loaded_at, and shorten user_id"
     )
     given = vars(parser.parse_args(arguments))
     out, as_loaded = given.pop("out"), given.pop("as_loaded")

@@ -1,6 +1,6 @@
 """Exports of events and views as Parquet files by date."""
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,7 @@ from python_tests.conftest import Project
 from python_tests.test_publish import end, manifest_file, start_reader
 
 EXPORTED = {"stg_flyer_app__events": "staging", "int_flyer_views": "intermediate"}
-DAYS = [date(2018, 11, day) for day in range(2, 8)]  # of the sample
+DAYS = [date(2018, 10, 29) + timedelta(days=day) for day in range(14)]  # of the sample
 
 
 def changes(project: Project, lake: Path, dates: tuple[date, date] = export.ALL) -> list[tuple[list[date], list[date]]]:
@@ -33,23 +33,23 @@ def changes(project: Project, lake: Path, dates: tuple[date, date] = export.ALL)
 def test_only_changed_dates_are_written(project: Project, tmp_path: Path) -> None:
     lake = tmp_path / "lake"
     assert changes(project, lake, (DAYS[0], DAYS[1])) == [(DAYS[:2], [])] * 2
-    assert sorted(path.name for path in (lake / "int_flyer_views").iterdir()) == ["date=2018-11-02", "date=2018-11-03"]
+    assert sorted(path.name for path in (lake / "int_flyer_views").iterdir()) == [f"date={day}" for day in DAYS[:2]]
     (lake / ".exporting-killed").mkdir()
     assert changes(project, lake) == [(DAYS[2:], [])] * 2
     assert changes(project, lake) == [([], [])] * 2
 
     # one date changes, one loses its rows, files of two are damaged or missing
-    project.query("update staging.stg_flyer_app__events_keyed set deliveries = 9 where date = '2018-11-03'")
-    project.query("delete from staging.stg_flyer_app__events_keyed where date = '2018-11-07'")
+    project.query(f"update staging.stg_flyer_app__events_keyed set deliveries = 9 where date = '{DAYS[1]}'")
+    project.query(f"delete from staging.stg_flyer_app__events_keyed where date = '{DAYS[-1]}'")
     events = lake / "stg_flyer_app__events"
-    (events / "date=2018-11-04" / export.FILE).unlink()
-    (events / "date=2018-11-05" / export.FILE).chmod(0o644)
-    (events / "date=2018-11-05" / export.FILE).write_bytes(b"damaged")
+    (events / f"date={DAYS[2]}" / export.FILE).unlink()
+    (events / f"date={DAYS[3]}" / export.FILE).chmod(0o644)
+    (events / f"date={DAYS[3]}" / export.FILE).write_bytes(b"damaged")
     # left over from an export in several files; of another program
-    (events / "date=2018-11-03" / "data_1.parquet").write_bytes(b"left over")
+    (events / f"date={DAYS[1]}" / "data_1.parquet").write_bytes(b"left over")
     (events / "notes").mkdir()
-    assert changes(project, lake) == [(DAYS[1:4], [DAYS[5]]), ([], [])]
-    assert {path.name for path in events.iterdir()} == {"notes", *(f"date={day}" for day in DAYS[:5])}
+    assert changes(project, lake) == [(DAYS[1:4], [DAYS[-1]]), ([], [])]
+    assert {path.name for path in events.iterdir()} == {"notes", *(f"date={day}" for day in DAYS[:-1])}
 
 
 @pytest.mark.usefixtures("built_sample")

@@ -21,7 +21,7 @@ from flyer_analytics import generate
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "seeds" / "sample_flyer_events.csv"
-SAMPLE_ARGUMENTS = "--as-loaded --events 3000 --users 60 --days 5 --start 2018-11-02 --seed 7"
+SAMPLE_ARGUMENTS = "--as-loaded --events 16000 --users 300 --merchants 24 --days 14 --start 2018-10-29 --seed 20"
 EVENTS = 20_000
 TORONTO = ZoneInfo("America/Toronto")
 VISIT_GAP = timedelta(minutes=30)
@@ -140,6 +140,23 @@ def test_a_day_in_slices_has_all_its_rows_in_order(tmp_path: Path, monkeypatch: 
     late = sum(later < earlier - VISIT_GAP for earlier, later in pairwise(times))
     assert late < 0.012 * len(times)
     assert len({at.astimezone(TORONTO).hour for at in times}) == 24
+
+
+def test_days_are_as_busy_as_their_weekday_and_no_visit_leaves_them(tmp_path: Path) -> None:
+    days = Counter(
+        row.at.astimezone(TORONTO).date()
+        for row in read(write(tmp_path / "events.csv", "--events 8200 --days 7 --start 2018-10-29"))
+        if is_usable(row)
+    )
+    assert min(days) == date(2018, 10, 29) and max(days) == date(2018, 11, 4)
+    assert days[date(2018, 11, 3)] > 1.5 * days[date(2018, 10, 31)]
+
+
+def test_named_merchants_all_have_readers(tmp_path: Path) -> None:
+    rows = read(write(tmp_path / "events.csv", "--events 3000 --merchants 24"))
+    opened = {(row.merchant_id, row.flyer_id) for row in rows if row.event == "flyer_open"}
+    assert len({merchant for merchant, _ in opened}) == 24
+    assert len({flyer for _, flyer in opened}) == 30
 
 
 def test_users_come_from_the_pool_and_scale_by_default(tmp_path: Path) -> None:
@@ -365,7 +382,10 @@ def test_as_loaded(tmp_path: Path, extension: str, reader: str) -> None:
     plain = write(tmp_path / f"plain{extension}", arguments)
     loaded = write(tmp_path / f"it's loaded{extension}", f"{arguments} --as-loaded")
     added = [(loaded.name, str(line), "2019-01-02 06:00:00") for line in range(2, 302)]
-    assert table(loaded, reader) == [(*row, *columns) for row, columns in zip(table(plain, reader), added, strict=True)]
+    assert table(loaded, reader) == [
+        (at, user and user[:12], *row, *columns)
+        for (at, user, *row), columns in zip(table(plain, reader), added, strict=True)
+    ]
 
 
 # ---------- errors

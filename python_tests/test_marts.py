@@ -52,7 +52,7 @@ def assert_same(found: dict[Any, Any], expected: dict[Any, Any]) -> None:
 
 def assert_project_equals_oracle(project: Project, events: Path, settings: oracle.Settings = DEFAULTS) -> None:
     """The oracle reads the CSV file itself, so that what loading it does is compared too."""
-    loaded_at = project.query("select coalesce(max(_loaded_at), '2018-11-08 06:00') from raw.flyer_events")[0][0]
+    loaded_at = project.query("select max(_loaded_at) from staging.base_flyer_app__events")[0][0]
     raw = oracle.read_csv(events, loaded_at)
     cleaned = oracle.clean(raw, settings)
     sessions = "intermediate.int_flyer_sessions"

@@ -130,7 +130,8 @@ def test_summary(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     project.disconnect()
     assert summary.main() == 0
     shown = capsys.readouterr().out
-    assert "Built from the sample: 3,000 rows" in shown
+    rows = project.query("select count(*) from raw.sample_flyer_events")[0][0]
+    assert f"Built from the sample: {rows:,} rows" in shown
     assert "marts.user_daily_avg_flyer_time: " in shown
     assert str(project.database) in shown
 
