@@ -22,7 +22,7 @@ export DBT_PROFILES_DIR := $(CURDIR)
 
 .DEFAULT_GOAL := help
 .PHONY: help build publish report explore load stream check test lint lint-python lint-build lint-conventions lint-sql \
-	unit browser kafka draws bench metrics airflow docs sample lock clean
+	unit browser kafka draws bench metrics airflow docs sample examples lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -140,6 +140,19 @@ docs: $(VENV)/.build ## write the documentation site, one file: target/static_in
 sample: $(VENV)/.build ## regenerate the sample seed
 	$(BIN)/python -m flyer_analytics.generate seeds/sample_flyer_events.csv \
 		--as-loaded --events 16000 --users 300 --merchants 24 --days 14 --start 2018-10-29 --seed 20
+
+EXAMPLES := FLYER_DUCKDB_PATH=target/examples/flyer_analytics.duckdb DBT_TARGET_PATH=target/examples \
+	FLYER_PUBLISHED_PATH=target/examples/published
+examples: $(VENV)/.dev browser ## rewrite the outputs and pictures in README and docs, from the sample
+	rm -rf target/examples && mkdir -p target/examples
+	$(EXAMPLES) $(DBT) --quiet build --exclude-resource-type unit_test
+	$(EXAMPLES) $(BIN)/python -m flyer_analytics.publish
+	$(EXAMPLES) $(BIN)/python -m flyer_analytics.pages --out target/examples/report
+	$(EXAMPLES) $(DBT) --quiet docs generate --no-compile
+	$(EXAMPLES) $(BIN)/python -m flyer_analytics.site
+	@# mf looks for target/semantic_manifest.json only beside dbt_project.yml.
+	ln -s ../../dbt_project.yml target/examples && ln -s . target/examples/target
+	$(EXAMPLES) DBT_TARGET=published DBT_PROJECT_DIR=target/examples $(BIN)/python -m tools.examples
 
 lock: $(VENV)/.dev ## update requirements/ to the newest versions that pyproject.toml allows
 	$(COMPILE) --upgrade --all-extras pyproject.toml -o requirements/lock.txt

@@ -588,7 +588,9 @@ def read_arguments(arguments: Sequence[str] | None) -> tuple[Plan, Path, bool]:
         help="time zone of the users (default: %(default)s)",
     )
     parser.add_argument(
-        "--as-loaded", action="store_true", help="add the columns _source_file, _source_row and _loaded_at, and shorten user_id"
+        "--as-loaded",
+        action="store_true",
+        help="add the columns _source_file, _source_row and _loaded_at, and shorten user_id",
     )
     given = vars(parser.parse_args(arguments))
     out, as_loaded = given.pop("out"), given.pop("as_loaded")

@@ -28,6 +28,9 @@ USER_DAYS = """
         views,
         sessions
     from marts.user_daily_avg_flyer_time
+    qualify row_number() over (
+        partition by user_id order by total_view_secs desc nulls last, date
+    ) = 1
     order by total_view_secs desc nulls last, user_id, date
     limit 5
 """
@@ -43,6 +46,9 @@ ENGAGEMENT = """
         measured_views,
         views
     from marts.merchant_flyer_engagement
+    qualify row_number() over (
+        partition by user_id order by total_view_secs desc nulls last, merchant_id, flyer_id, date
+    ) = 1
     order by total_view_secs desc nulls last, merchant_id, flyer_id, user_id, date
     limit 5
 """
@@ -59,7 +65,7 @@ def summarize(database: Path) -> None:
         print(f"  = {events:,} events + {repeats:,} repeats + {rejected:,} rejected")
         for mart, rows in (("user_daily_avg_flyer_time", USER_DAYS), ("merchant_flyer_engagement", ENGAGEMENT)):
             count = connection.sql(f"select count(*) from marts.{mart}").fetchall()[0][0]
-            print(f"\nmarts.{mart}: {count:,} rows, the five with the most view time")
+            print(f"\nmarts.{mart}: {count:,} rows. The longest of the five users with the most view time:")
             connection.sql(rows).show(max_width=150)
     print(f"The database: {database.resolve()}")
 

@@ -30,6 +30,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from flyer_analytics.load import disk
 from flyer_analytics.load.outcome import FAILED, LOADED, LoadError
+from tools.chromium import chromium as find_chromium
 from tools.redshift_standin.standin import Standin
 
 Parse = Callable[..., Manifest]
@@ -284,9 +285,7 @@ def artifacts(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """Where the browser is."""
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    assert found, "Chromium is not installed: make browser"
-    return found
+    return find_chromium()
 
 
 @pytest.fixture(scope="module")

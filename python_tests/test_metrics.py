@@ -105,8 +105,8 @@ def test_metrics_equal_the_marts(project: Project, ask: Ask) -> None:
         for group_by in group_bys:
             found = ask(metric_names=list(metrics), group_by_names=list(group_by))
             assert found == figures(project, mart, metrics, group_by), f"{mart} by {group_by}"
-    metrics = OF_USERS.keys() | INTERNAL.keys() | OF_MERCHANTS.keys() | BY_HOUR.keys()
-    assert {metric.name for metric in project.manifest.metrics.values()} == metrics
+    defined = OF_USERS.keys() | INTERNAL.keys() | OF_MERCHANTS.keys() | BY_HOUR.keys()
+    assert {metric.name for metric in project.manifest.metrics.values()} == defined
     # cases in which a wrong join or average would show
     assert None in {row["merchant_id"] for row in project.rows("marts.merchant_flyer_engagement")}
     assert len(ask(metric_names=["views"], group_by_names=["metric_time__month"])) == 2
