@@ -5,16 +5,20 @@ VENV := .venv
 BIN := $(VENV)/bin
 OLD_DUCKDB := $(VENV)/duckdb-oldest
 AIRFLOW := orchestration/airflow
-# pip compiles nothing, since most modules are never imported. Python keeps what it compiles, even if the environment says
-# otherwise: dbt then starts in two thirds of the time.
+# Nothing is compiled when it is installed, since most modules are never imported. Python keeps what it compiles, even if the
+# environment says otherwise: dbt then starts in two thirds of the time.
 export PYTHONDONTWRITEBYTECODE :=
+# uv installs in a fifth of pip's time, which only installs uv. uv does not read pip's settings, such as an index of a
+# company's own, so that pip goes on if uv cannot.
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile --require-hashes
+UV := $(BIN)/uv pip install --quiet --system-certs --require-hashes
 DBT := $(BIN)/dbt
 # Nothing else loads, builds or publishes meanwhile. `make load` takes the lock by itself.
 locked = @$(BIN)/python -m flyer_analytics.lock --as "make $@" -- sh -ec
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
-# pip checks hashes only of pinned requirements, not of constraints, so it gets the part of the lock that it installs.
-install = $(BIN)/python requirements/pick.py $(1) > $@.txt && $(PIP) -r $@.txt && touch $@
+# Hashes are checked only of pinned requirements, not of constraints, so each environment gets its part of the lock.
+install = $(BIN)/python requirements/pick.py $(1) > $@.txt && $(call fetch,--python $(BIN)/python,,$@.txt) && touch $@
+fetch = { $(UV) $(1) -r $(3) || { echo "uv could not install $(3) (see above). Trying pip" >&2; $(PIP) $(2) -r $(3); }; }
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
 	--no-header --annotation-style line
 export DBT_PROJECT_DIR := $(CURDIR)
@@ -165,25 +169,25 @@ clean: ## delete the environment, the database and what dbt wrote
 $(VENV)/.build: requirements/lock.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "Python 3.11 or later is needed, $(PYTHON) is $$($(PYTHON) --version 2>&1): make PYTHON=python3.12 ..." >&2; exit 1; }
-	@echo "Creating the environment in $(VENV). This takes about a minute, once."
+	@echo "Creating the environment in $(VENV). This takes less than a minute, once."
 	@$(PYTHON) -m venv $(VENV)
+	@sed -n '/^uv==/,/ # via/p' $< > $@.txt && $(PIP) -r $@.txt
 	@$(install)
 
-$(addprefix $(VENV)/.,dev bench metrics explore stream airflow): $(VENV)/.%: requirements/lock.txt $(VENV)/.build
+$(addprefix $(VENV)/.,dev bench metrics explore stream): $(VENV)/.%: requirements/lock.txt $(VENV)/.build
 	@echo "Installing what $(if $(filter dev,$*),the tests need,make $* needs)"
-	@$(call install,$* $(if $(filter dev,$*),explore metrics stream airflow))
+	@$(call install,$* $(if $(filter dev,$*),explore metrics stream))
 
 $(VENV)/.dev: $(OLD_DUCKDB)
 
 $(OLD_DUCKDB): requirements/duckdb-oldest.txt $(VENV)/.build
 	@rm -rf $@
-	@$(PIP) --target $@ -r $<
+	@$(call fetch,--python $(BIN)/python --target $@,--target $@,$<)
 	@touch $@
 
-# In an environment of its own, since Airflow and dbt need different versions of the same packages. Installed by uv, which
-# takes 3 seconds where pip takes 30.
-$(AIRFLOW)/.venv/.done: $(AIRFLOW)/requirements.txt $(VENV)/.airflow
+# In an environment of its own, since Airflow and dbt need different versions of the same packages.
+$(AIRFLOW)/.venv/.done: $(AIRFLOW)/requirements.txt $(VENV)/.build
 	@echo "Installing Airflow in $(AIRFLOW)/.venv"
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(AIRFLOW)/.venv
-	@$(BIN)/uv pip install --quiet --system-certs --python $(AIRFLOW)/.venv/bin/python --require-hashes -r $<
+	@$(UV) --python $(AIRFLOW)/.venv/bin/python -r $<
 	@touch $@
