@@ -24,12 +24,12 @@ import sqlparse
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 from dbt.contracts.graph.manifest import Manifest
-from dbt_common.behavior_flags import BehaviorFlagRendered
 from dbt_common.events.base_types import EventMsg
 from playwright.sync_api import Browser, sync_playwright
 
 from flyer_analytics.load import disk
 from flyer_analytics.load.outcome import FAILED, LOADED, LoadError
+from python_tests.quick_dbt import make_dbt_quick
 from tools.chromium import chromium as find_chromium
 from tools.redshift_standin.standin import Standin
 
@@ -216,8 +216,7 @@ def dbt_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("DBT_LOG_LEVEL_FILE", "none")
         patch.setenv("DBT_WRITE_JSON", "false")
         patch.setenv("FLYER_DUCKDB_PATH", str(scratch / DATABASE))
-        # dbt would look for its caller in the stack and in every module of every library, for each flag of each run.
-        patch.setattr(BehaviorFlagRendered, "_default_source", staticmethod(lambda: "dbt"))
+        make_dbt_quick(patch)
         patch.chdir(PROJECT)
         yield
 
