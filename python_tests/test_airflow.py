@@ -36,7 +36,7 @@ def wait_for(condition: Callable[[], Any]) -> Any:
     deadline = time.monotonic() + WAIT_SECS
     while not (value := condition()):
         assert time.monotonic() < deadline
-        time.sleep(0.3)
+        time.sleep(1)
     return value
 
 
@@ -103,6 +103,7 @@ def airflow(tmp_path: Path, alerts: tuple[str, list[str]], monkeypatch: pytest.M
     environment = os.environ | {
         "AIRFLOW_HOME": str(tmp_path / "airflow"),
         "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "1",
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": str(2 * WAIT_SECS),  # the file of the DAGs does not change
         "PORT": str(port),
         "FLYER_EVENTS": str(tmp_path / "events"),
         "FLYER_PAGES": str(tmp_path / "pages"),
