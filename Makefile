@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OLD_DUCKDB := $(VENV)/duckdb-oldest
 AIRFLOW := orchestration/airflow
+JAVASCRIPT := python_tests/javascript
 # Nothing is compiled when it is installed, since most modules are never imported. Python keeps what it compiles, even if the
 # environment says otherwise: dbt then starts in two thirds of the time.
 export PYTHONDONTWRITEBYTECODE :=
@@ -98,7 +99,7 @@ lint-sql: lint-build
 	FLYER_DUCKDB_PATH=target/lint/sql/lint.duckdb DBT_TARGET_PATH=target/lint/sql \
 		$(BIN)/sqlfluff lint --disable-progress-bar models tests analyses
 
-unit: $(VENV)/.dev $(AIRFLOW)/.venv/.done browser kafka ## run the Python tests: on DuckDB, on the Redshift stand-in, some on the oldest DuckDB
+unit: $(VENV)/.dev $(AIRFLOW)/.venv/.done browser kafka $(JAVASCRIPT)/node_modules ## run the Python tests: on DuckDB, on the Redshift stand-in, some on the oldest DuckDB
 	$(PYTEST)
 	@# What an older DuckDB can change: the SQL of models, loads, exports and increments, without further events for the same.
 	PYTHONPATH=$(CURDIR)/$(OLD_DUCKDB) $(PYTEST) $(addprefix python_tests/test_,marts.py cleaning.py load.py export.py \
@@ -112,6 +113,15 @@ browser:
 		echo "Chromium is not installed, and apt-get could not install it (see above). Some tests need a browser." >&2; \
 		echo "Install Chromium or Chrome, for example with: sudo apt-get install chromium. Then run this again." >&2; \
 		exit 1; }
+
+$(JAVASCRIPT)/node_modules: $(JAVASCRIPT)/package-lock.json
+	@{ command -v node && command -v npm; } >/dev/null || { \
+		echo "Installing Node.js and npm: a test reads the published files with JavaScript"; \
+		{ apt-get -qq update && apt-get -qq install --no-install-recommends nodejs npm; } >/dev/null; } || { \
+		echo "Node.js and npm are not installed, and apt-get could not install them (see above). A test needs them." >&2; \
+		echo "Install them, for example with: sudo apt-get install nodejs npm. Then run this again." >&2; exit 1; }
+	@npm ci --silent --no-audit --no-fund --prefix $(JAVASCRIPT)
+	@touch $@
 
 # Without them the tests still run, except those with Apache Kafka, which say why. In CI these fail.
 kafka:
@@ -164,7 +174,7 @@ lock: $(VENV)/.dev ## update requirements/ to the newest versions that pyproject
 	$(COMPILE) --upgrade $(AIRFLOW)/requirements.in -o $(AIRFLOW)/requirements.txt
 
 clean: ## delete the environment, the database and what dbt wrote
-	rm -rf $(VENV) $(AIRFLOW)/.venv target logs dbt_packages published flyer_analytics.duckdb*
+	rm -rf $(VENV) $(AIRFLOW)/.venv $(JAVASCRIPT)/node_modules target logs dbt_packages published flyer_analytics.duckdb*
 
 $(VENV)/.build: requirements/lock.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

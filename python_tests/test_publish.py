@@ -9,9 +9,14 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import duckdb
+import pandas as pd
+import polars as pl
+import pyarrow.parquet
 import pytest
 from dbt.contracts.graph.manifest import Manifest
 from dbt.contracts.graph.nodes import ModelNode
@@ -189,6 +194,42 @@ def test_only_changed_dates_are_replaced(built: Project, folder: Path) -> None:
     }
     built.query(f"update {users} set flyers = 8, sessions = 7 where date = '2018-09-28'")
     assert publish_again(built, folder).changed == {"user_daily_avg_flyer_time": [date(2018, 9, 28)]}
+
+
+def plain(value: Any) -> Any:
+    """Return a value as every reader can have it: a date as text, a number rounded, None for a null of any kind."""
+    if pd.isna(value):
+        return None
+    if hasattr(value, "isoformat"):
+        return value.isoformat()[:10]
+    return round(float(value), 4) if isinstance(value, float | Decimal) else value
+
+
+def read_in_javascript(file: Path) -> list[dict[str, Any]]:
+    node = shutil.which("node")
+    assert node, "Node.js is not installed: make test installs it"
+    script = PROJECT / "python_tests" / "javascript" / "rows.mjs"
+    rows: list[dict[str, Any]] = json.loads(subprocess.check_output([node, script, file]))
+    return [{name: value[:10] if name == "date" else value for name, value in row.items()} for row in rows]
+
+
+@pytest.mark.usefixtures("built_sample")
+def test_common_readers_have_the_same_rows(project: Project) -> None:
+    assert publish.main() == 0
+    readers: list[Callable[[Path], list[dict[str, Any]]]] = [
+        lambda file: pl.read_parquet(file).to_dicts(),
+        lambda file: pd.read_parquet(file).to_dict("records"),
+        lambda file: pyarrow.parquet.read_table(file).to_pylist(),
+        read_in_javascript,
+    ]
+    for mart in MARTS:
+        with duckdb.connect(str(project.folder / "published" / publish.COPY), read_only=True) as connection:
+            rows = connection.sql(f"from marts.{mart}")
+            expected = [dict(zip(rows.columns, map(plain, row), strict=True)) for row in rows.fetchall()]
+        assert len(expected) > 10
+        for read in readers:
+            found = read(project.folder / "published" / f"{mart}.parquet")
+            assert [{name: plain(value) for name, value in row.items()} for row in found] == expected
 
 
 def test_parquet_files_are_written_when_they_are_due(built: Project, folder: Path) -> None:
