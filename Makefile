@@ -42,7 +42,7 @@ build: $(VENV)/.build ## install, build and test everything on DuckDB, publish t
 # Tests run again, since dbt does not store their last results in the database.
 publish: $(VENV)/.build ## after dbt build: test the tables and publish the marts for BI tools
 	$(locked) '$(DBT) test --quiet --exclude-resource-type unit_test || { \
-		echo "Nothing was published, because tests failed. make build rebuilds, tests and publishes everything." >&2; exit 1; }; \
+		echo "Nothing was published, because the tests did not pass (see above)." >&2; exit 1; }; \
 		$(BIN)/python -m flyer_analytics.publish'
 
 explore: $(VENV)/.explore ## explore merchants, flyers and dates in a browser

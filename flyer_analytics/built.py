@@ -20,6 +20,7 @@ from flyer_analytics.text import sql_text
 Nodes = dict[str, dict[str, Any]]
 Fingerprints = dict[date | None, tuple[int, int]]  # by date: the sum of its rows' hashes, and the number of its rows
 
+INCOMPLETE = "has no complete build: the last one failed, was killed, left models out or was --empty. Run `make build`"
 EVENTS = "model.flyer_analytics.stg_flyer_app__events_keyed"
 # build_state exists only while a complete build is known. Later loads are not in all models. A build without an event
 # counts as none: its empty marts would replace good ones.
@@ -29,13 +30,13 @@ IS_COMPLETE = """
 
 
 class NotBuiltError(Exception):
-    """The database has no complete build."""
+    """The database has no complete build. The message says what to do."""
 
 
 def read_nodes(manifest: Path) -> Nodes:
     """Return the nodes of dbt's manifest by their id. Raises NotBuiltError if there is no such file."""
     if not manifest.exists():
-        raise NotBuiltError(f"{manifest} does not exist")
+        raise NotBuiltError(f"{manifest} does not exist. Run `make build` first")
     nodes: Nodes = json.loads(manifest.read_text(encoding="utf-8"))["nodes"]
     return nodes
 
@@ -49,12 +50,17 @@ def complete_build(
     Raises NotBuiltError if there is no complete build, and duckdb.Error if the file cannot be read.
     """
     if not database.exists():
-        raise NotBuiltError(f"{database} does not exist")
+        raise NotBuiltError(f"{database} does not exist. Run `make build` first")
     with duckdb.connect(config={"memory_limit": memory_limit(), "temp_directory": f"{scratch}/spilled"}) as connection:
         connection.execute(f'attach {sql_text(database)} as "{name}" (read_only)')
         if not is_complete(connection, f'"{name}"."{nodes[EVENTS]["schema"]}"'):
-            raise NotBuiltError(f"{database} has no complete build: the last one failed, was killed or left models out")
+            raise NotBuiltError(f"{database} {INCOMPLETE}")
         yield connection
+
+
+def catalog_name(database: Path) -> str:
+    """Return the name that DuckDB, and so the SQL of dbt's views, gives to a database file."""
+    return database.name.lstrip(".").split(".")[0]
 
 
 def is_complete(connection: duckdb.DuckDBPyConnection, schema: str) -> bool:

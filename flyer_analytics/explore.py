@@ -14,6 +14,7 @@ import pandas as pd
 import streamlit as st
 
 from flyer_analytics.dbt_profile import database_path
+from flyer_analytics.explained import explained
 from flyer_analytics.publish import COPY, published_path
 from flyer_analytics.rejections import why_nothing_is_usable
 
@@ -81,7 +82,11 @@ def answer(copy: Path, written: int, sql: str, parameters: dict[str, Any]) -> pd
 
 def ask(sql: str, **parameters: Any) -> pd.DataFrame:
     copy = published_path() / COPY
-    return answer(copy, copy.stat().st_mtime_ns, sql, parameters)
+    try:
+        return answer(copy, copy.stat().st_mtime_ns, sql, parameters)
+    except (duckdb.Error, OSError) as error:
+        st.error(explained(error))
+        st.stop()
 
 
 def pick_id(column: str, known: Ids) -> Ids:

@@ -19,6 +19,7 @@ import duckdb
 
 from flyer_analytics.built import (
     NotBuiltError,
+    catalog_name,
     complete_build,
     digest,
     fingerprint_in,
@@ -29,6 +30,7 @@ from flyer_analytics.built import (
     scratch_folder,
 )
 from flyer_analytics.dbt_profile import database_path
+from flyer_analytics.explained import explained
 from flyer_analytics.text import counted
 
 MODELS = ("stg_flyer_app__events", "int_flyer_views")
@@ -67,7 +69,7 @@ def export(database: Path, manifest: Path, folder: Path, dates: tuple[date, date
     Files written until then are complete, and the next export goes on.
     """
     nodes = read_nodes(manifest)
-    catalog = database.name.split(".")[0]  # as dbt calls it in the SQL of views
+    catalog = catalog_name(database)
     exported = []
     with (
         scratch_folder(folder, SCRATCH_PREFIX) as scratch,
@@ -155,7 +157,7 @@ def main(arguments: Sequence[str]) -> int:
         for exported in export(database_path(), manifest, Path(options.folder), dates or ALL):
             print(exported)
     except (NotBuiltError, duckdb.Error, OSError) as error:
-        print(f"Not all was exported: {error}\nRun `make build` first, to the end; then export again.", file=sys.stderr)
+        print(f"Not all was exported: {explained(error)}", file=sys.stderr)
         return 1
     return 0
 

@@ -37,6 +37,7 @@ from flyer_analytics.built import (
     scratch_folder,
 )
 from flyer_analytics.dbt_profile import database_path, storage_version
+from flyer_analytics.explained import explained
 from flyer_analytics.rejections import why_nothing_is_usable
 from flyer_analytics.text import counted, sql_text
 
@@ -276,8 +277,8 @@ def main(arguments: Sequence[str] = ()) -> int:
     try:
         published = publish(database, manifest, folder, whole=options.whole)
     except (NotBuiltError, duckdb.Error, OSError) as error:
-        why = why_nothing_is_usable(database) or f"{error}\nRun `make build` first, to the end."
-        print(f"Nothing was published: {why}", file=sys.stderr)
+        why = why_nothing_is_usable(database) if isinstance(error, NotBuiltError) else ""
+        print(f"Nothing was published: {why or explained(error)}", file=sys.stderr)
         return 1
     print(f"Published for BI tools: {(folder / COPY).resolve()}")
     if not published.whole:

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import duckdb
 
+from flyer_analytics.built import INCOMPLETE, is_complete
 from flyer_analytics.dbt_profile import database_path
+from flyer_analytics.explained import explained
 from flyer_analytics.rejections import why_nothing_is_usable
 
 ROW_COUNTS = """
@@ -67,6 +69,8 @@ def summarize(database: Path) -> None:
             count = connection.sql(f"select count(*) from marts.{mart}").fetchall()[0][0]
             print(f"\nmarts.{mart}: {count:,} rows. The longest of the five users with the most view time:")
             connection.sql(rows).show(max_width=150)
+        if not is_complete(connection, "staging"):
+            print(f"\nThe database {INCOMPLETE}", file=sys.stderr)
     print(f"The database: {database.resolve()}")
 
 
@@ -75,8 +79,8 @@ def main() -> int:
     try:
         summarize(database)
     except duckdb.Error as error:
-        why = why_nothing_is_usable(database) or f"{error}\nRun `make build` first."
-        print(f"No marts to show in {database}: {why}", file=sys.stderr)
+        why = why_nothing_is_usable(database) if isinstance(error, duckdb.CatalogException) else ""
+        print(f"No marts to show in {database}: {why or explained(error)}", file=sys.stderr)
         return 1
     return 0
 

@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 
 from flyer_analytics.dbt_profile import memory_limit, storage_version
+from flyer_analytics.explained import explained
 from flyer_analytics.load.columns import quoted_event_columns, raw_tables
 from flyer_analytics.load.files import DiskFile, on_disk, usable
 from flyer_analytics.load.formats import FORMATS
@@ -42,7 +43,7 @@ def load_files(files: Sequence[DiskFile], database: Path, say: Say, outcome: Out
         with connect(database) as connection, scratch_folder(database) as scratch:
             Load(connection, scratch, files, say, outcome).run()
     except (duckdb.Error, OSError) as error:
-        raise LoadError(f"Nothing was loaded into {database}: {error}") from error
+        raise LoadError(f"Nothing was loaded into {database}: {explained(error)}") from error
     except RuntimeError as error:  # so DuckDB reports Ctrl-C
         if "interrupted" not in str(error):
             raise
@@ -51,15 +52,10 @@ def load_files(files: Sequence[DiskFile], database: Path, say: Say, outcome: Out
 
 
 def connect(database: Path) -> duckdb.DuckDBPyConnection:
-    """Open the database with the settings of dbt. Raises LoadError if another process has it open."""
-    try:
-        connection = duckdb.connect(
-            str(database), config={"memory_limit": memory_limit(), "storage_compatibility_version": storage_version()}
-        )
-    except duckdb.IOException as error:
-        if "lock" not in str(error):
-            raise
-        raise LoadError(f"{database} is in use. Wait until the other process has ended: {error}") from error
+    """Open the database with the settings of dbt."""
+    connection = duckdb.connect(
+        str(database), config={"memory_limit": memory_limit(), "storage_compatibility_version": storage_version()}
+    )
     connection.execute("set timezone = 'UTC'")
     connection.execute(f"set enable_progress_bar = {is_terminal()}")
     return connection

@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
+import duckdb
+
 from flyer_analytics import publish
 from flyer_analytics.dbt_profile import database_path
+from flyer_analytics.explained import explained
 from flyer_analytics.pages.folder import write_folder
 from flyer_analytics.pages.marts import DEFAULT_DAYS, NoDataError, PagesError
 from flyer_analytics.rejections import why_nothing_is_usable
@@ -18,6 +21,13 @@ def published_copy() -> Path:
     return publish.published_path() / publish.COPY
 
 
+def day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date such as 2018-11-02") from None
+
+
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m flyer_analytics.pages",
@@ -25,11 +35,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         epilog=f"Without --from, the pages cover the {DEFAULT_DAYS} days up to --to, if there are data for them.",
     )
     parser.add_argument("--merchant", metavar="ID", help="write only this page, without an index (default: all)")
-    parser.add_argument("--from", dest="first", type=date.fromisoformat, metavar="YYYY-MM-DD", help="first date")
+    parser.add_argument("--from", dest="first", type=day, metavar="YYYY-MM-DD", help="first date")
     parser.add_argument(
         "--to",
         dest="last",
-        type=date.fromisoformat,
+        type=day,
         metavar="YYYY-MM-DD",
         help="last date (default: the last one with data)",
     )
@@ -55,8 +65,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except NoDataError as error:
         print(why_nothing_is_usable(built) or error, file=sys.stderr)
         return 1
-    except (PagesError, OSError) as error:
+    except PagesError as error:
         print(error, file=sys.stderr)
+        return 1
+    except (OSError, duckdb.Error) as error:
+        print(f"No pages were written: {explained(error)}", file=sys.stderr)
         return 1
     start = pages[0] if options.merchant is not None else pages[0].with_name("index.html")
     print(f"{counted(len(pages), 'page')}: open {start}")

@@ -7,6 +7,7 @@ from typing import Any
 
 import duckdb
 
+from flyer_analytics.explained import explained
 from flyer_analytics.pages.comparison import SizeGroups
 from flyer_analytics.pages.dates import DateRange
 from flyer_analytics.pages.figures import Figures
@@ -49,6 +50,19 @@ class NoDataError(PagesError):
     """There are no marts, or they have no rows."""
 
 
+def why_nobody_has_data(rows: int, first: date | None, last: date | None) -> str:
+    """Return why no row is of a merchant, if there are ``rows`` of unknown ones from ``first`` to ``last``."""
+    if rows:
+        return (
+            f"the merchants of all {counted(rows, 'row')} from {first} to {last} are unknown. Check the column merchant_id"
+            " of the loaded files."
+        )
+    return (
+        "no event shows a flyer. Load events with `make load`, then run `make build`. Which ones show a flyer is in"
+        " seeds/event_types.csv."
+    )
+
+
 class Marts:
     """The marts for the requested dates, and for the same number of dates before.
 
@@ -65,17 +79,13 @@ class Marts:
             self._connection.execute(f"attach {sql_text(database)} as source (read_only); use source")
             self._query("from marts.merchant_hourly limit 0")
             bounds = self._query("select min(date), max(date) from marts.merchant_flyer_daily where merchant_id <> ''")
+            unknown = self._query("select count(*), min(date), max(date) from marts.merchant_flyer_daily")[0]
         except duckdb.CatalogException as error:
             raise NoDataError(f"{database} has no marts. Run `make build` first.") from error
         except duckdb.Error as error:
-            raise PagesError(
-                f"{database} cannot be read: {error}\nIf a build is running, wait until it ends."
-            ) from error
+            raise PagesError(f"No pages were written: {explained(error)}") from error
         if bounds[0][0] is None:
-            raise NoDataError(
-                f"No merchant has data in {database}: no event shows a flyer of a known merchant. Load events with"
-                " `make load`, then run `make build`."
-            )
+            raise NoDataError(f"No merchant has data in {database}: {why_nobody_has_data(*unknown)}")
         self.available = DateRange(*bounds[0])
         self.dates = self._available_dates(first, last)
         self.has_previous = self.available.first <= self.dates.previous.first
@@ -98,10 +108,10 @@ class Marts:
 
     def _available_dates(self, first: date | None, last: date | None) -> DateRange:
         """Return those of the requested dates for which there are data; by default the last DEFAULT_DAYS days."""
-        last = last or self.available.last
-        first = first or last - timedelta(days=DEFAULT_DAYS - 1)
-        if first > last:
+        if first and last and first > last:
             raise PagesError(f"--from {first} is after --to {last}.")
+        last = last or max(self.available.last, first or date.min)
+        first = first or last - timedelta(days=DEFAULT_DAYS - 1)
         found = DateRange(max(first, self.available.first), min(last, self.available.last))
         if found.first > found.last:
             raise PagesError(

@@ -26,6 +26,7 @@ from dbt.artifacts.schemas.run import RunExecutionResult
 from dbt.cli.main import dbtRunnerResult
 
 from flyer_analytics.dbt_process import Dbt, DbtError
+from flyer_analytics.explained import IN_USE, explained
 from flyer_analytics.lock import LockedError, acquire, lock_path, writer_lock
 from flyer_analytics.stream.kafka import SettingError, topic
 from flyer_analytics.stream.lake import Entry, Lake, LakeError, LakeObject, open_lake
@@ -42,7 +43,6 @@ LONGEST_BACKOFF_SECS = 60.0
 REFUSED_SECS = 600.0  # until objects that could not be loaded are tried again
 IDLE_SECS = 60.0  # after which a line says that there is nothing new
 STOP_SECS = 5.0  # in which a cycle may end by itself after SIGTERM
-IN_USE = "Could not set lock on file"  # so DuckDB says that another program has the database open
 OBJECT = re.compile(r"partition=(\d+)/(\d{20})[.]jsonl[.]gz$")
 
 ALL = ("build", "--exclude-resource-type", "unit_test")
@@ -109,12 +109,13 @@ class Loop:
             self.failures, self.problem = 0, None
             return True
         except Exception as error:  # whatever it is, the next turn may go well
-            if isinstance(error, LockedError) or IN_USE in str(error):
-                self.report(f"Waiting: {error}")
+            problem = explained(error) or repr(error)
+            if isinstance(error, LockedError) or IN_USE in problem:
+                self.report(f"Waiting: {problem}")
                 return False
             self.next_try = time.monotonic() + min(2.0**self.failures, LONGEST_BACKOFF_SECS)
             self.failures += 1
-            self.report(str(error) or repr(error))
+            self.report(problem)
         return False
 
     # ---------- what there is to do
@@ -202,7 +203,7 @@ class Loop:
             if self.must_publish:
                 self.publish(cycle)
         except Exception as error:
-            problem = str(error) or repr(error)
+            problem = explained(error) or repr(error)
             if IN_USE not in problem and (cycle.files or problem != self.problem):
                 self.problem, cycle.problem = problem, "; ".join(filter(None, [cycle.problem, problem]))
                 self.emit(cycle)

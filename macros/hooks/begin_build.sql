@@ -1,4 +1,5 @@
 {%- macro begin_build() -%}
+    {%- if execute and flags.WHICH == 'test' -%}{%- do require_tested_tables() -%}{%- endif -%}
     {%- set selected = project_models() | select('in', selected_resources) | list if execute else [] -%}
     {%- if selected and flags.WHICH in ['run', 'build', 'retry'] and is_build_known() -%}
         {%- set state = run_query('select settings, reads from ' ~ build_state()).rows | first -%}
@@ -57,4 +58,24 @@
         {%- set found = adapter.get_relation(mart.database, mart.schema, mart.identifier) -%}
         {%- if found -%}{%- do adapter.drop_relation(found) -%}{%- endif -%}
     {%- endfor -%}
+{%- endmacro -%}
+
+{# Each data test of a missing table would fail with an error of its own. #}
+{%- macro require_tested_tables() -%}
+    {%- set missing = [] -%}
+    {%- for test in graph.nodes.values() if test.resource_type == 'test' and test.unique_id in selected_resources -%}
+        {%- for id in test.depends_on.nodes if id in graph.nodes and id not in missing -%}
+            {%- set tested = graph.nodes[id] -%}
+            {%- if adapter.get_relation(tested.database, tested.schema, tested.alias) is none -%}
+                {%- do missing.append(id) -%}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {%- if missing -%}
+        {{ exceptions.raise_compiler_error(
+            "Nothing was tested: " ~ missing | length ~ " of the tables do not exist, such as "
+            ~ graph.nodes[missing | sort | first].name ~ ". Build them first: " ~ ("make build, or " if target.type == 'duckdb')
+            ~ "dbt build"
+        ) }}
+    {%- endif -%}
 {%- endmacro -%}

@@ -1,5 +1,11 @@
 {# Before a run: stops it if a var is invalid or unknown, with its name, its value and what is allowed. #}
 {%- macro validate_vars() -%}
+    {%- if project_name != 'flyer_analytics' -%}
+        {{ exceptions.raise_compiler_error(
+            "flyer_analytics is no package: its schemas, settings and increments work only if it is run by itself. Take it"
+            ~ " out of packages.yml of '" ~ project_name ~ "', build it in its own folder, and declare its marts as sources."
+        ) }}
+    {%- endif -%}
     {%- if execute -%}
         {%- set zones = ['reporting_timezone', 'source_timezone'] -%}
         {%- set limits = {'max_gap_secs': 1, 'inactivity_timeout_secs': 1, 'max_clock_skew_secs': 0} -%}

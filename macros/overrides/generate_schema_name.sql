@@ -6,6 +6,13 @@
             ~ " FLYER_DUCKDB_PATH, such as flyer_analytics.duckdb"
         ) }}
     {%- endif -%}
+    {#- dbt puts the name into SQL as it is, and reads the path as a URL -#}
+    {%- if target.type == 'duckdb' and ("'" in target.database or '"' in target.database or '#' in target.path or '?' in target.path) -%}
+        {{ exceptions.raise_compiler_error(
+            "dbt cannot build in " ~ target.path ~ ": choose a path without # and ?, and a file name without quotes, in"
+            ~ " FLYER_DUCKDB_PATH"
+        ) }}
+    {%- endif -%}
     {%- if custom_schema_name is none -%}
         {{ target.schema }}
     {%- elif target.name in ['duckdb', 'published', 'redshift'] -%}
