@@ -10,16 +10,19 @@ from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.adapters.duckdb.plugins import BasePlugin
 
 from flyer_analytics.explained import explained
+from flyer_analytics.text import sql_text
 
 
 class Plugin(BasePlugin):
-    """Opens the database, and those that are attached, before dbt does."""
+    """Opens the database, and those that are attached, before dbt does, with the same settings."""
 
     def update_connection_config(self, creds: DuckDBCredentials, config: dict[str, Any]) -> None:
         """Raise RuntimeError, which dbt-duckdb expects here, if dbt could not open its database."""
         try:
-            duckdb.connect(creds.path, config=config).close()
+            with duckdb.connect(creds.path, config=config) as connection:
+                for name, value in (creds.settings or {}).items():
+                    connection.execute(f"set {name} = {sql_text(value)}")
             for attachment in creds.attach or []:
                 duckdb.connect(attachment.path, read_only=True).close()
-        except duckdb.IOException as error:
+        except duckdb.Error as error:
             raise RuntimeError(explained(error)) from error

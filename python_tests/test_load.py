@@ -601,7 +601,7 @@ def test_exit_status_and_last_line(project: Project, file: Path, capsys: pytest.
     with duckdb.connect(str(project.database)):
         said = subprocess.run(command(project.database, file), cwd=PROJECT, capture_output=True, text=True)
     assert said.returncode == 1
-    assert f"{project.database} is in use. Wait until the other process has ended" in said.stderr
+    assert f"{project.database} is in use by process {os.getpid()} (" in said.stderr
     assert "Traceback" not in said.stderr
 
 

@@ -309,7 +309,8 @@ def test_pages_say_what_they_leave_out(shown: Shown) -> None:
         ),
         (["--database", "none.duckdb"], "none.duckdb does not exist. Run `make build` first"),
         (["--database", "empty.duckdb"], "empty.duckdb has no marts. Run `make build` first"),
-        (["--database", "text.duckdb"], "text.duckdb cannot be read"),
+        (["--database", "text.duckdb"], "not a valid DuckDB database file. Name another file"),
+        (["--from", "2019-01-01"], "No data from 2019-01-01 to 2019-01-01. There are data from 2018-10-01 to"),
     ],
 )
 def test_messages(
@@ -327,7 +328,19 @@ def test_messages(
 
 def test_marts_without_rows(shown: Shown, capsys: pytest.CaptureFixture[str]) -> None:
     assert shown.write() == 1
-    assert "No merchant has data in" in capsys.readouterr().err
+    assert "no event shows a flyer" in capsys.readouterr().err
+    shown.cell(None, day=1)
+    assert shown.write() == 1
+    assert "merchants of all 1 row from 2018-10-02 to 2018-10-02 are unknown" in capsys.readouterr().err
+    shown.cell("m", readers=4)
+    assert shown.write() == 0
+    assert "All figures from 2018-10-01 to 2018-10-01 are hidden" in capsys.readouterr().err
+
+
+def test_what_is_no_date_is_named(shown: Shown, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        shown.write("--from", "11/02/2018")
+    assert "'11/02/2018' is not a date such as 2018-11-02" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("has_marts", [False, True])

@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,30 @@ def test_a_database_with_the_name_of_a_schema(project: Project, monkeypatch: pyt
     assert "The database 'marts' has the name of one of its schemas" in str(parsed.exception)
 
 
+def test_a_database_that_is_open_elsewhere(project: Project) -> None:
+    program = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print(flush=True); input()"
+    command = [sys.executable, "-c", program, str(project.database)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout
+        holder.stdout.readline()
+        built = project.try_dbt("build")
+        holder.communicate(b"\n")
+    assert f"{project.database} is in use by process {holder.pid} ({sys.executable}" in str(built.exception)
+    assert "Traceback" not in "".join(project.messages)
+
+
+def test_data_tests_before_the_first_build(project: Project) -> None:
+    tested = project.try_dbt("test", "--select", "merchant_hourly,test_type:data")
+    assert "Nothing was tested: 1 of the tables do not exist, such as merchant_hourly" in str(tested.exception)
+
+
+def test_the_project_is_no_package(project: Project) -> None:
+    """Another project that has installed it has its hooks, too."""
+    (project.folder / "dbt_project.yml").write_text("name: other\nversion: '1.0'\nprofile: flyer_analytics\n")
+    run = project.try_dbt("run", "--project-dir", str(project.folder), "--profiles-dir", str(PROJECT))
+    assert "flyer_analytics is no package" in str(run.exception)
+
+
 def test_freshness_is_measured(project: Project) -> None:
     events = project.folder / "events.csv"
     events.write_text("timestamp,user_id,event,flyer_id,merchant_id\n2018-10-01T13:00:00-04:00,u1,flyer_open,1,9\n")
@@ -134,6 +159,9 @@ def test_summary(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     assert f"Built from the sample: {rows:,} rows" in shown
     assert "marts.user_daily_avg_flyer_time: " in shown
     assert str(project.database) in shown
+    project.query("drop table staging.build_state")
+    assert summary.main() == 0
+    assert "no complete build: the last one failed, was killed, left models out" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

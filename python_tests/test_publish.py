@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -18,11 +19,13 @@ import pandas as pd
 import polars as pl
 import pyarrow.parquet
 import pytest
+from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 from dbt.contracts.graph.nodes import ModelNode
 from sqlalchemy import NullPool, create_engine, inspect, text
 
 from flyer_analytics import publish
+from flyer_analytics.built import catalog_name
 from python_tests.conftest import PROJECT, Project
 from tools import examples
 
@@ -432,12 +435,12 @@ def test_the_wal_of_a_killed_writer_does_not_break_the_next_copy(folder: Path) -
 
 
 def test_only_a_complete_build_is_published(built: Project, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    def refuses(because: str) -> None:
+    def refuses(because: str, what_helps: str = "make build") -> None:
         built.disconnect()
         assert publish.main() == 1
         said = capsys.readouterr().err
         assert because in said
-        assert "make build" in said
+        assert what_helps in said
         assert contents(folder) == good
 
     good = contents(folder)
@@ -471,10 +474,53 @@ def test_only_a_complete_build_is_published(built: Project, folder: Path, capsys
     ) as building:
         assert building.stdout
         building.stdout.readline()
-        refuses("lock")
+        refuses(f"is in use by process {building.pid}", "Run this again when that has ended")
         building.communicate(b"\n")
     built.database.unlink()
     refuses("does not exist")
+
+
+@pytest.mark.parametrize(
+    ("obstacle", "way_out"),
+    [
+        (lambda folder: folder.write_text("a file"), "published: File exists. A folder must be there"),
+        (
+            lambda folder: (folder / publish.COPY).mkdir(parents=True),
+            f"published/{publish.COPY}: Is a directory. A file",
+        ),
+        (
+            lambda _: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY)),
+            "File too large. Raise",
+        ),
+    ],
+    ids=["file", "folder", "limit"],
+)
+def test_a_hint_fits_what_stops_a_publish(
+    built: Project, capsys: pytest.CaptureFixture[str], obstacle: Callable[[Path], object], way_out: str
+) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        obstacle(built.folder / "published")
+        assert publish.main() == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    said = capsys.readouterr().err
+    assert way_out in said
+    assert "make build" not in said
+
+
+@pytest.mark.parametrize("name", ["my-flyers 2.duckdb", "2018.my.duckdb", ".select"])
+def test_a_database_of_any_name_is_read_through_the_published_copy(
+    built: Project, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    database = built.database.rename(built.folder / name)
+    monkeypatch.setenv("FLYER_DUCKDB_PATH", str(database))
+    assert publish.main() == 0
+    catalog = catalog_name(database)
+    query = f'select views from "{catalog}".marts.merchant_flyer_engagement'
+    shown = dbtRunner(manifest=built.manifest).invoke(["--quiet", "show", "--target", "published", "--inline", query])
+    assert shown.success, shown.exception
+    built.disconnect()
 
 
 @pytest.mark.parametrize("verb", ["build", "publish"])

@@ -41,8 +41,8 @@ def write_folder(database: Path, out: Path, merchant: str | None, first: date | 
         marts.require(merchant)
         if not any(marts.totals[each].shown for each in ([merchant] if merchant is not None else marts.totals)):
             print(
-                f"All figures from {marts.dates.first} to {marts.dates.last} are hidden: no flyer had as many readers on a"
-                " date as var min_readers says.",
+                f"All figures from {marts.dates.first} to {marts.dates.last} are hidden: no flyer had enough readers on"
+                " any date (var min_readers).",
                 file=sys.stderr,
             )
         new, old = Path(scratch, "new"), Path(scratch, "old")

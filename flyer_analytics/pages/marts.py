@@ -54,8 +54,8 @@ def why_nobody_has_data(rows: int, first: date | None, last: date | None) -> str
     """Return why no row is of a merchant, if there are ``rows`` of unknown ones from ``first`` to ``last``."""
     if rows:
         return (
-            f"the merchants of all {counted(rows, 'row')} from {first} to {last} are unknown. Check the column merchant_id"
-            " of the loaded files."
+            f"the merchants of all {counted(rows, 'row')} from {first} to {last} are unknown. Check the column"
+            " merchant_id of the loaded files."
         )
     return (
         "no event shows a flyer. Load events with `make load`, then run `make build`. Which ones show a flyer is in"

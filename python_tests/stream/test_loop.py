@@ -299,7 +299,7 @@ def test_a_database_that_another_program_has_open_is_waited_for(started: Loop, p
         assert holder.stdout
         holder.stdout.readline()
         assert not started.turn()
-        assert re.match("Waiting: .*Could not set lock on file", statuses(project)[-1]["problem"])
+        assert re.match(f"Waiting: .* is in use by process {holder.pid} ", statuses(project)[-1]["problem"])
         holder.communicate(b"\n")
     assert started.turn()
     assert published(project) == 2
