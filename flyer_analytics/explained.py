@@ -40,6 +40,11 @@ def explained(error: Exception) -> str:
         message = f"{error.filename2 or error.filename}: {error.strerror}"
     elif isinstance(error, duckdb.Error):
         message = message.partition("\n")[0]
+    return with_way_out(message)
+
+
+def with_way_out(message: str) -> str:
+    """Return ``message`` followed by the way out, if it names a known cause."""
     way_out = next((way_out for words, way_out in WAYS_OUT.items() if words in message), None)
     return f"{message.rstrip('.!')}. {way_out}" if way_out else message
 

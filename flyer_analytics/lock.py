@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from flyer_analytics.dbt_profile import PROFILES, database_path
+from flyer_analytics.explained import with_way_out
 
 # Longer than a cycle of the loop and most builds take. Who waits behind a full refresh of hours hears of it.
 WAIT_SECS = 600.0
@@ -84,9 +85,7 @@ def acquire(path: Path, command: str, wait_secs: float) -> int:
         os.truncate(descriptor, 0)
         os.write(descriptor, holder.encode(errors="backslashreplace"))
     except OSError as error:
-        raise LockedError(
-            f"{path} cannot be locked: {error.strerror}. Whoever loads or builds must be able to write this file."
-        ) from error
+        raise LockedError(with_way_out(f"{path} cannot be locked: {error.strerror}")) from error
     return descriptor
 
 

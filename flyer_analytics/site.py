@@ -10,6 +10,8 @@ import os
 import sys
 from pathlib import Path
 
+from flyer_analytics.explained import explained
+
 STYLE = """<style>
 .detail-body { white-space: normal !important }
 @media (max-width: 700px) {
@@ -68,7 +70,11 @@ def main() -> int:
         print(f"{error.filename} does not exist: run `make docs`", file=sys.stderr)
         return 1
     site = target / "static_index.html"
-    site.write_text(page(*texts), encoding="utf-8")
+    try:
+        site.write_text(page(*texts), encoding="utf-8")
+    except OSError as error:
+        print(f"{site} could not be written: {explained(error)}", file=sys.stderr)
+        return 1
     print(f"open {site.resolve()}")
     return 0
 

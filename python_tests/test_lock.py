@@ -110,7 +110,7 @@ def test_other_databases_have_other_locks(start: Start, monkeypatch: pytest.Monk
 def test_a_lock_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("FLYER_DUCKDB_PATH", str(tmp_path / "file" / "flyer_analytics.duckdb"))
-    told = "flyer_analytics.duckdb.lock cannot be locked: .*write this file"
+    told = "flyer_analytics.duckdb.lock cannot be locked: .*move the file away"
     with pytest.raises(LockedError, match=told), writer_lock("make load"):
         pass
 

@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     except (OSError, duckdb.Error) as error:
-        print(f"No pages were written: {explained(error)}", file=sys.stderr)
+        print(f"No pages were written to {options.out}: {explained(error)}", file=sys.stderr)
         return 1
     start = pages[0] if options.merchant is not None else pages[0].with_name("index.html")
     print(f"{counted(len(pages), 'page')}: open {start}")
