@@ -8,6 +8,7 @@ of one user that still fail.
 import csv
 import os
 import random
+import shutil
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dbt.contracts.graph.manifest import Manifest
 from dbt_common.events.base_types import EventMsg
 
 from flyer_analytics import generate
@@ -194,6 +196,7 @@ class Loads:
     def __init__(self, project: Project, *options: str) -> None:
         self.project = project
         self.options = options
+        self.left: list[Delivery] = []
 
     def run(self) -> None:
         # dbt's files about the run take a fifth of its time
@@ -336,19 +339,32 @@ def test_the_example_of_the_docs(project: Project) -> None:
     assert project.query(carried) == []
 
 
-def first_loads(loads: Loads, seed: int = 1, users: int = 60) -> list[Delivery]:
-    """Load and build all loads but the last, and return the deliveries of that one."""
-    draw = random.Random(seed)
-    deliveries = [row for number in range(users) for row in draw_user(f"user {number}", draw, SETTINGS[0])]
-    loads.project.start_over()
-    loads.add(0, (row for row in deliveries if row.load < LOADS - 1))
-    loads.run()
-    return [row for row in deliveries if row.load == LOADS - 1]
+@pytest.fixture(scope="module")
+def first_loads(manifest: Manifest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Delivery]]:
+    """A database of all loads but the last, built, and the deliveries of the last."""
+    draw = random.Random(1)
+    deliveries = [row for number in range(60) for row in draw_user(f"user {number}", draw, SETTINGS[0])]
+    loads = Loads(Project(manifest, tmp_path_factory.mktemp("first_loads")))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FLYER_DUCKDB_PATH", str(loads.project.database))
+        loads.project.start_over()
+        loads.add(0, (row for row in deliveries if row.load < LOADS - 1))
+        loads.run()
+        loads.project.disconnect()
+    return loads.project.database, [row for row in deliveries if row.load == LOADS - 1]
 
 
-def test_a_run_with_nothing_new_changes_nothing(project: Project) -> None:
+@pytest.fixture
+def loads(project: Project, first_loads: tuple[Path, list[Delivery]]) -> Loads:
+    """All loads but the last are built; the deliveries of that one are ``left``."""
+    database, left = first_loads
+    shutil.copy(database, project.database)
     loads = Loads(project)
-    first_loads(loads)
+    loads.left = left
+    return loads
+
+
+def test_a_run_with_nothing_new_changes_nothing(project: Project, loads: Loads) -> None:
     rows = "select sum(rowid), count(*) from "
     before = [project.query(rows + name) for name in TABLES]
     loads.run()
@@ -359,9 +375,7 @@ def test_a_run_with_nothing_new_changes_nothing(project: Project) -> None:
 # ---------- recomputing on purpose
 
 
-def test_dates_are_recomputed(project: Project) -> None:
-    loads = Loads(project)
-    first_loads(loads)
+def test_dates_are_recomputed(project: Project, loads: Loads) -> None:
     intact = loads.tables()
     for dates in ("2018-11-03/2018-11-05", "2018-12-01"):
         first, last = dates.split("/")[0], dates.split("/")[-1]
@@ -375,18 +389,15 @@ def test_dates_are_recomputed(project: Project) -> None:
         assert_same(loads.tables(), intact)
 
 
-def test_recomputed_dates_and_new_loads_together(project: Project) -> None:
-    loads = Loads(project)
-    loads.add(1, first_loads(loads))
+def test_recomputed_dates_and_new_loads_together(project: Project, loads: Loads) -> None:
+    loads.add(1, loads.left)
     project.dbt("run", "--vars", "{recompute_dates: 2018-11-01/2018-12-31}")
     increments = loads.tables()
     project.dbt("run", "--full-refresh")
     assert_same(increments, loads.tables())
 
 
-def test_changed_settings_stop_the_run(project: Project) -> None:
-    loads = Loads(project)
-    first_loads(loads)
+def test_changed_settings_stop_the_run(project: Project, loads: Loads) -> None:
     before = loads.tables()
     changed = ("--vars", "{inactivity_timeout_secs: 600, reporting_timezone: UTC}")
     for command in (["run"], ["build", "--select", "marts"], ["run", "--full-refresh", "--select", "int_flyer_views"]):
@@ -404,9 +415,8 @@ def test_changed_settings_stop_the_run(project: Project) -> None:
     assert not project.try_dbt("run").success
 
 
+@pytest.mark.usefixtures("loads")
 def test_tables_of_another_version_stop_the_run(project: Project) -> None:
-    loads = Loads(project)
-    first_loads(loads)
     project.query("update staging.build_state set settings = replace(settings, '\"layout\": ', '\"layout\": 9')")
     assert not project.try_dbt("run").success
     said = "\n".join(project.messages)
@@ -415,9 +425,7 @@ def test_tables_of_another_version_stop_the_run(project: Project) -> None:
     project.dbt("run", "--full-refresh")
 
 
-def test_another_min_readers_rebuilds_the_two_marts_that_depend_on_it(project: Project) -> None:
-    loads = Loads(project)
-    first_loads(loads)
+def test_another_min_readers_rebuilds_the_two_marts_that_depend_on_it(project: Project, loads: Loads) -> None:
     before = loads.tables()
     rowids = "select sum(rowid), count(*) from intermediate.int_flyer_daily"
     untouched = project.query(rowids)
@@ -434,9 +442,8 @@ def test_another_min_readers_rebuilds_the_two_marts_that_depend_on_it(project: P
     assert_same(increments, loads.tables())
 
 
-def test_an_empty_run_on_a_complete_build_is_refused(project: Project) -> None:
-    loads = Loads(project)
-    left = first_loads(loads)
+def test_an_empty_run_on_a_complete_build_is_refused(project: Project, loads: Loads) -> None:
+    left = loads.left
     before = loads.tables()
     loads.add(1, left)
     for arguments in ([], ["--vars", "{recompute_dates: 2018-11-01/2018-12-31}"], ["--full-refresh"]):
@@ -445,10 +452,8 @@ def test_an_empty_run_on_a_complete_build_is_refused(project: Project) -> None:
         assert_same(loads.tables(), before)
 
 
-def test_an_event_whose_user_was_not_numbered_stops_the_run(project: Project) -> None:
+def test_an_event_whose_user_was_not_numbered_stops_the_run(project: Project, loads: Loads) -> None:
     """Left out by a join, it would be missing for good, as its load would count as done."""
-    loads = Loads(project)
-    first_loads(loads)
     loads.add(1, timeline("newcomer", "1 2018-10-01T14:00:00Z flyer_open new"))
     events = project.query("from staging.stg_flyer_app__events_keyed")
     for numbered, unknown in ((), "newcomer"), (("stg_flyer_app__users",), "flyer_open"):
@@ -503,10 +508,9 @@ def after(seconds: float) -> Callable[[EventMsg], bool]:
     return is_time
 
 
-def test_runs_killed_beside_any_model_are_repaired(project: Project) -> None:
+def test_runs_killed_beside_any_model_are_repaired(project: Project, loads: Loads) -> None:
     """Each run has new events and is killed, every third is repaired; what a run leaves wrong would stay to the end."""
-    loads = Loads(project)
-    left = first_loads(loads)
+    left = loads.left
     models = [name.split(".")[1] for name in TABLES]
     for number, model in enumerate(models):
         loads.add(number + 1, left[number :: len(models)])
@@ -520,10 +524,9 @@ def test_runs_killed_beside_any_model_are_repaired(project: Project) -> None:
 
 
 @pytest.mark.parametrize("arguments", [(), ("--full-refresh",)])
-def test_runs_killed_again_and_again_are_repaired(project: Project, arguments: tuple[str, ...]) -> None:
+def test_runs_killed_again_and_again_are_repaired(project: Project, loads: Loads, arguments: tuple[str, ...]) -> None:
     """At any moment, inside a model or between two; what is new when the run is repeated comes on top."""
-    loads = Loads(project)
-    left = first_loads(loads)
+    left = loads.left
     draw = random.Random(1)
     for number in range(6):
         loads.add(number + 1, left[number::6])
