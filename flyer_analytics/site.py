@@ -1,8 +1,8 @@
 """Write the documentation site as one file: ``python -m flyer_analytics.site``, after ``dbt docs generate``.
 
-dbt's own page adds every unit test and singular test to the lineage, draws it small and pale, truncates the names of
-relations, is too wide for a phone and asks for icons that do not exist. No setting changes that, so this command
-changes the page.
+dbt's own page opens with a lineage of everything, tests included, in letters too small to read. It also truncates
+names and descriptions, is too wide for a phone, and requests icons that do not exist. No setting changes that, so this
+command changes the page.
 """
 
 import json
@@ -14,26 +14,39 @@ from flyer_analytics.explained import explained
 
 STYLE = """<style>
 .detail-body { white-space: normal !important }
+@media (min-width: 701px) {
+    .column-row td { white-space: normal !important; max-width: none !important }
+    .column-row td:nth-child(3) { width: 50% }
+}
 @media (max-width: 700px) {
     .app { min-width: 0 !important }
     .app-menu { display: none !important }
     .app-frame, .panel-body { padding-left: 12px !important; padding-right: 12px !important }
     .panel-body { overflow-x: auto }
-    h1, .markdown { overflow-wrap: anywhere }
+    h1, td a, .markdown { overflow-wrap: anywhere }
 }
 </style></head>"""
 
-CHANGES = {
-    # the lineage: larger names, since columns are closer together; edges and models in full color
-    "rankSep:200": "rankSep:45",
-    '"font-weight":300,"font-family"': '"font-weight":600,"font-family"',
-    '"target-arrow-color":"#006f8a"': '"target-arrow-color":"#7fc4d6"',
-    '"line-color":"#006f8a"': '"line-color":"#7fc4d6"',
-    '"background-opacity":.2,': "",
-    # icons: an address before its expression is evaluated, and one that only dbt's own build replaces
+# What the lineage shows until a reader selects: the path from events to those who use the marts.
+SELECT, EXCLUDE = "+exposure:*", "tag:helper"
+# Parts of dbt's page, whose JavaScript is minified, and what replaces them.
+REPLACED = {
+    # the default selection: of the URL, of the lineage, and of the boxes below it
+    'include:e.g_i||"",exclude:e.g_e||""': f'include:e.g_i||"{SELECT}",exclude:e.g_i?e.g_e||"":"{EXCLUDE}"',
+    't.include="",t.exclude=""': f't.include="{SELECT}",t.exclude="{EXCLUDE}"',
+    ')?"+"+e.name:""},i=r.assign(': f')?"+"+e.name:"{SELECT}",exclude:e?"":"{EXCLUDE}"}},i=r.assign(',
+    # from top to bottom: long names take little height, so the letters are twice as large
+    'rankDir:"LR",rankSep:200': 'rankDir:"TB",rankSep:60',
+    '"source-endpoint":"50% 0%","target-endpoint":"270deg"': '"source-endpoint":"0% 50%","target-endpoint":"0deg"',
+    'edge.horizontal",style:{"curve-style":"unbundled-bezier"': 'edge.horizontal",style:{"curve-style":"bezier"',
+    ".fit(100)": ".fit(30)",
+    # contrast: of the lines with the background, #005e7a, and of the names of private models with lines behind them
+    "#006f8a": "#6fb5c9",
+    '"background-opacity":.2': '"background-opacity":1',
+    '"font-weight":300': '"font-weight":400',
+    # icons whose names are requested before, or without, being filled in
     '<use xlink:href="{{': '<use ng-attr-xlink:href="{{',
     "${require('./assets/favicons/favicon.ico')}": "data:,",
-    "</head>": STYLE,
 }
 
 
@@ -54,10 +67,10 @@ def page(template: str, manifest: str, catalog: str) -> str:
     }
     # The data are inside a script element, which `</` could end.
     inline = json.dumps(project).replace("</", "<\\/")
-    for found, changed in CHANGES.items():
-        template = template.replace(found, changed)
+    for part, replacement in REPLACED.items():
+        template = template.replace(part, replacement)
     filled = template.replace('"MANIFEST.JSON INLINE DATA"', inline)
-    return filled.replace('"CATALOG.JSON INLINE DATA"', catalog)
+    return filled.replace('"CATALOG.JSON INLINE DATA"', catalog).replace("</head>", STYLE, 1)
 
 
 def main() -> int:

@@ -28,12 +28,10 @@ BLOCKS = {
     "duckdb": re.compile(r'(?<=\$ duckdb -readonly )(?P<code>published/[^"]*"[^"]*")(?P<between>\n)(?P<output>[^`]*)'),
     "build": re.compile(r"(?<=```\n)(?P<code>)(?P<between>Building every [^\n]*\n)(?P<output>[^`]*)"),
 }
-OVERVIEW = (PROJECT / "models" / "overview.md").read_text(encoding="utf-8")
-LINEAGE = re.findall(r"\((#!/overview\?[^)]*)\)", OVERVIEW)[0]
 # What a picture shows: address below the folder; width and height in pixels, None for the whole page.
 PICTURES = {
     "docs/merchant-page.png": ("report/{first_merchant}", 1100, None),
-    "docs/site-lineage.png": (f"static_index.html{LINEAGE}", 1400, 600),
+    "docs/site-lineage.png": ("static_index.html#!/overview?g_v=1", 1400, 900),
     "docs/site-model.png": ("static_index.html#!/model/model.flyer_analytics.merchant_flyer_daily", 1400, 900),
 }
 
