@@ -46,7 +46,7 @@ publish: $(VENV)/.build ## after dbt build: test the tables and publish the mart
 		$(BIN)/python -m flyer_analytics.publish'
 
 explore: $(VENV)/.explore ## explore merchants, flyers and dates in a browser
-	@$(BIN)/python -m streamlit run flyer_analytics/explore.py
+	@$(BIN)/python -m streamlit run flyer_analytics/explore_server.py
 
 # As given: make would take the $U of price$USD.csv for a variable.
 report: override export MERCHANT := $(value MERCHANT)
@@ -167,6 +167,7 @@ examples: $(VENV)/.dev browser ## rewrite the outputs and pictures in README and
 	@# mf looks for target/semantic_manifest.json only beside dbt_project.yml.
 	ln -s ../../dbt_project.yml target/examples && ln -s . target/examples/target
 	$(EXAMPLES) DBT_TARGET=published DBT_PROJECT_DIR=target/examples $(BIN)/python -m tools.examples
+	$(EXAMPLES) $(BIN)/python -m tools.explorer_picture docs/explorer.png
 
 lock: $(VENV)/.dev ## update requirements/ to the newest versions that pyproject.toml allows
 	$(COMPILE) --upgrade --all-extras pyproject.toml -o requirements/lock.txt
