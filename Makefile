@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OLD_DUCKDB := $(VENV)/duckdb-oldest
 AIRFLOW := orchestration/airflow
+SUPERSET := bi/superset
 JAVASCRIPT := python_tests/javascript
 # Nothing is compiled when it is installed, since most modules are never imported. Python keeps what it compiles, even if the
 # environment says otherwise: dbt then starts in two thirds of the time.
@@ -27,10 +28,11 @@ export DBT_PROFILES_DIR := $(CURDIR)
 
 .DEFAULT_GOAL := help
 .PHONY: help build publish report explore load stream check test lint lint-python lint-build lint-conventions lint-sql \
-	unit browser kafka draws bench metrics airflow docs sample examples lock clean
+	unit browser kafka draws bench metrics airflow superset superset-datasets \
+	superset-zip docs sample examples lock clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # Without unit tests, which take longer than all the rest and do not depend on the events.
 build: $(VENV)/.build ## install, build and test everything on DuckDB, publish the marts, show a summary
@@ -99,7 +101,7 @@ lint-sql: lint-build
 	FLYER_DUCKDB_PATH=target/lint/sql/lint.duckdb DBT_TARGET_PATH=target/lint/sql \
 		$(BIN)/sqlfluff lint --disable-progress-bar models tests analyses
 
-unit: $(VENV)/.dev $(AIRFLOW)/.venv/.done browser kafka $(JAVASCRIPT)/node_modules ## run the Python tests: on DuckDB, on the Redshift stand-in, some on the oldest DuckDB
+unit: $(VENV)/.dev $(AIRFLOW)/.venv/.done $(SUPERSET)/.venv/.done browser kafka $(JAVASCRIPT)/node_modules ## run the Python tests: on DuckDB, on the Redshift stand-in, some on the oldest DuckDB
 	$(PYTEST)
 	@# What an older DuckDB can change: the SQL of models, loads, exports and increments, without further events for the same.
 	PYTHONPATH=$(CURDIR)/$(OLD_DUCKDB) $(PYTEST) $(addprefix python_tests/test_,marts.py cleaning.py load.py export.py \
@@ -147,6 +149,21 @@ airflow: override export PORT := $(value PORT)
 airflow: $(AIRFLOW)/.venv/.done $(VENV)/.build ## run the DAGs in an Airflow on this machine: make airflow PORT=8080 (orchestration/airflow/)
 	@$(AIRFLOW)/.venv/bin/python $(AIRFLOW)/local.py
 
+superset: override export PORT := $(value PORT)
+superset: override export NEW_PASSWORD := $(value NEW_PASSWORD)
+superset: $(SUPERSET)/.venv/.done $(VENV)/.build ## open dashboards in a Superset on this machine: make superset PORT=8088 (bi/superset/)
+	@$(SUPERSET)/.venv/bin/python -m bi.superset.local
+
+superset-datasets: $(VENV)/.build ## after a change to marts or metrics: write them into Superset's datasets
+	@$(DBT) parse --quiet
+	@$(BIN)/python -m bi.superset.datasets
+
+superset-zip: override export URL := $(value URL)
+superset-zip: override export OUT := $(or $(value OUT),flyer_dashboards.zip)
+superset-zip: $(VENV)/.build ## the dashboards for another Superset: make superset-zip URL=redshift+psycopg2://reader@host:5439/database
+	@test -n "$$URL" || { echo "make superset-zip needs URL: make superset-zip URL=redshift+psycopg2://reader@host:5439/database" >&2; exit 2; }
+	@$(BIN)/python -m bi.superset.bundle --out="$$OUT" -- "$$URL"
+
 docs: $(VENV)/.build ## write the documentation site, one file: target/static_index.html
 	@$(DBT) docs generate --quiet
 	@$(BIN)/python -m flyer_analytics.site
@@ -157,7 +174,7 @@ sample: $(VENV)/.build ## regenerate the sample seed
 
 EXAMPLES := FLYER_DUCKDB_PATH=target/examples/flyer_analytics.duckdb DBT_TARGET_PATH=target/examples \
 	FLYER_PUBLISHED_PATH=target/examples/published
-examples: $(VENV)/.dev browser ## rewrite the outputs and pictures in README and docs, from the sample
+examples: $(VENV)/.dev $(SUPERSET)/.venv/.done browser ## rewrite the outputs and pictures in README and docs, from the sample
 	rm -rf target/examples && mkdir -p target/examples
 	$(EXAMPLES) $(DBT) --quiet build --exclude-resource-type unit_test
 	$(EXAMPLES) $(BIN)/python -m flyer_analytics.publish
@@ -168,14 +185,16 @@ examples: $(VENV)/.dev browser ## rewrite the outputs and pictures in README and
 	ln -s ../../dbt_project.yml target/examples && ln -s . target/examples/target
 	$(EXAMPLES) DBT_TARGET=published DBT_PROJECT_DIR=target/examples $(BIN)/python -m tools.examples
 	$(EXAMPLES) $(BIN)/python -m tools.explorer_picture docs/explorer.png
+	$(EXAMPLES) $(BIN)/python -m bi.superset.pictures docs
 
 lock: $(VENV)/.dev ## update requirements/ to the newest versions that pyproject.toml allows
 	$(COMPILE) --upgrade --all-extras pyproject.toml -o requirements/lock.txt
 	echo "duckdb==1.5.6" | $(COMPILE) - -o requirements/duckdb-oldest.txt
 	$(COMPILE) --upgrade $(AIRFLOW)/requirements.in -o $(AIRFLOW)/requirements.txt
+	$(COMPILE) --upgrade $(SUPERSET)/requirements.in -o $(SUPERSET)/requirements.txt
 
 clean: ## delete the environment, the database and what dbt wrote
-	rm -rf $(VENV) $(AIRFLOW)/.venv $(JAVASCRIPT)/node_modules target logs dbt_packages published flyer_analytics.duckdb*
+	rm -rf $(VENV) $(AIRFLOW)/.venv $(SUPERSET)/.venv $(SUPERSET)/home $(JAVASCRIPT)/node_modules target logs dbt_packages published flyer_analytics.duckdb*
 
 $(VENV)/.build: requirements/lock.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -201,4 +220,12 @@ $(AIRFLOW)/.venv/.done: $(AIRFLOW)/requirements.txt $(VENV)/.build
 	@echo "Installing Airflow in $(AIRFLOW)/.venv"
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(AIRFLOW)/.venv
 	@$(UV) --python $(AIRFLOW)/.venv/bin/python -r $<
+	@touch $@
+
+# Superset holds numpy below 2, which no Python after 3.12 can install. Another one than that of the project will do.
+$(SUPERSET)/.venv/.done: $(SUPERSET)/requirements.txt $(VENV)/.build
+	@echo "Installing Superset in $(SUPERSET)/.venv (710 MB)"
+	@$(BIN)/uv venv --quiet --clear --no-python-downloads --python '>=3.11,<3.13' $(SUPERSET)/.venv || { \
+		echo "Superset 6.1 needs Python 3.11 or 3.12, and neither is installed. Install one, then run this again." >&2; exit 1; }
+	@$(UV) --python $(SUPERSET)/.venv/bin/python -r $<
 	@touch $@
