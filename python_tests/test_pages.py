@@ -18,6 +18,7 @@ from flyer_analytics.pages import charts, folder, formats
 from flyer_analytics.pages.comparison import blurred_median
 from flyer_analytics.pages.dates import DateRange
 from flyer_analytics.pages.figures import METRICS
+from python_tests.accessibility import barriers
 from python_tests.conftest import Project
 from python_tests.test_rejections import ALL_REJECTED, WHY
 
@@ -192,7 +193,7 @@ def literal(text: str) -> str:
 
 
 def test_pages_in_chromium(shown: Shown, browser: Browser) -> None:
-    """No outside request, no error, nothing cut off on a phone or a desktop, and no broken link."""
+    """No outside request, error or broken link, no barrier that axe finds, nothing cut off on a phone or a desktop."""
     for day in range(90):
         for flyer in range(4):
             shown.cell("big", day, f"flyer {flyer + day // 7}", 40_000 * (flyer + 1) * (1 + day % 7), 400 + day)
@@ -204,7 +205,7 @@ def test_pages_in_chromium(shown: Shown, browser: Browser) -> None:
     requests: list[str] = []
     messages: list[ConsoleMessage] = []
     errors: list[object] = []
-    overflowing = []
+    problems: list[str] = []
     page = browser.new_page()
     page.on("request", lambda request: requests.append(request.url))
     page.on("console", lambda message: messages.append(message))
@@ -229,10 +230,12 @@ def test_pages_in_chromium(shown: Shown, browser: Browser) -> None:
         for width in (375, 1400):
             page.set_viewport_size({"width": width, "height": 900})
             if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-                overflowing.append((file.name, width))
+                problems.append(f"{file.name} is too wide for {width} px")
+            if file.name in ("index.html", "definitions.html") or "_big_" in file.name:
+                problems += barriers(page)
     assert len(requests) >= len(files)
     assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
-    assert [message.text for message in messages if message.type == "error"] == errors == overflowing == []
+    assert [message.text for message in messages if message.type == "error"] == errors == problems == []
     assert len(titles) == len(files)
     assert len(links) > len(files)
     for link in links:

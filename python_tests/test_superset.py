@@ -54,8 +54,8 @@ EXPECTED = {
         "Readers per flyer day": f"select avg(readers) from {SHOWN}",
         "Views by date": f"select date, sum(views) from {SHOWN} group by all",
         "Average view time by date": f"select date, {TIMED} from {SHOWN} group by all",
-        "Views by hour": """
-            select coalesce(printf('%02d', hour), 'combined'), sum(views) from marts.merchant_hourly group by all
+        "Views by hour, where enough readers": """
+            select printf('%02d', hour), sum(views) from marts.merchant_hourly where hour is not null group by all
         """,
         "Flyer days shown and hidden": """
             select date, nullif(count(*) filter (is_suppressed), 0), nullif(count(*) filter (not is_suppressed), 0)

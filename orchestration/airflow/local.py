@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -94,10 +95,12 @@ def stop(parts: list[psutil.Popen]) -> None:
     """End the processes and all that they have started. Commands of tasks have sessions of their own."""
     everything = [child for part in parts if part.is_running() for child in part.children(recursive=True)] + parts
     for process in everything:
-        process.terminate()
+        with suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+            process.terminate()
     still_there = psutil.wait_procs(everything, timeout=STOP_SECS)[1]
     for process in still_there:
-        process.kill()
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
     psutil.wait_procs(still_there)
 
 
