@@ -222,7 +222,7 @@ $(AIRFLOW)/.venv/.done: $(AIRFLOW)/requirements.txt $(VENV)/.build
 	@$(UV) --python $(AIRFLOW)/.venv/bin/python -r $<
 	@touch $@
 
-# Superset holds numpy below 2, which no Python after 3.12 can install. Another one than that of the project will do.
+# Superset holds numpy below 2, which has wheels up to Python 3.12. It need not be the Python of the project.
 $(SUPERSET)/.venv/.done: $(SUPERSET)/requirements.txt $(VENV)/.build
 	@echo "Installing Superset in $(SUPERSET)/.venv (710 MB)"
 	@$(BIN)/uv venv --quiet --clear --no-python-downloads --python '>=3.11,<3.13' $(SUPERSET)/.venv || { \
