@@ -22,12 +22,6 @@ from tools.chromium import chromium
 
 PROJECT = Path(__file__).parents[1]
 PAGES = ("README.md", "docs/bi.md", "docs/metrics.md")
-BLOCKS = {
-    "python": re.compile(r"(?<=```python\n)(?P<code>[^`]*)(?P<between>```\n\n```text\n)(?P<output>[^`]*)"),
-    "metrics": re.compile(r"(?<=```\n)(?P<code>[^`]*mf query [^`]*)(?P<between>```\n\n```\n)(?P<output>[^`]*)"),
-    "duckdb": re.compile(r'(?<=\$ duckdb -readonly )(?P<code>published/[^"]*"[^"]*")(?P<between>\n)(?P<output>[^`]*)'),
-    "build": re.compile(r"(?<=```\n)(?P<code>)(?P<between>Building every [^\n]*\n)(?P<output>[^`]*)"),
-}
 # What a picture shows: address below the folder; width and height in pixels, None for the whole page.
 PICTURES = {
     "docs/merchant-page.png": ("report/{first_merchant}", 1100, None),
@@ -64,11 +58,12 @@ def build_output(code: str, folder: Path) -> str:  # noqa: ARG001
     return said[:end].replace(str(folder.resolve()), "/home/you/flyer-analytics") + "...\n"
 
 
-OUTPUTS: dict[str, Callable[[str, Path], str]] = {
-    "python": python_output,
-    "metrics": metrics_output,
-    "duckdb": duckdb_output,
-    "build": build_output,
+# What an output follows, and the function that gives the output.
+BLOCKS: dict[str, Callable[[str, Path], str]] = {
+    r"(?<=```python\n)(?P<code>[^`]*)(?P<between>```\n\n```text\n)(?P<output>[^`]*)": python_output,
+    r"(?<=```\n)(?P<code>[^`]*mf query [^`]*)(?P<between>```\n\n```\n)(?P<output>[^`]*)": metrics_output,
+    r'(?<=\$ duckdb -readonly )(?P<code>published/[^"]*"[^"]*")(?P<between>\n)(?P<output>[^`]*)': duckdb_output,
+    r"(?<=```\n)(?P<code>)(?P<between>Building every [^\n]*\n)(?P<output>[^`]*)": build_output,
 }
 
 
@@ -82,8 +77,8 @@ def rewritten(page: str, folder: Path) -> str:
     ``folder`` contains the database with a complete build of the sample, named as by default, and `published`. Raises
     subprocess.CalledProcessError, RuntimeError or duckdb.Error if an example fails.
     """
-    for kind, block in BLOCKS.items():
-        page = block.sub(partial(with_output, output=OUTPUTS[kind], folder=folder), page)
+    for block, output in BLOCKS.items():
+        page = re.sub(block, partial(with_output, output=output, folder=folder), page)
     return page
 
 

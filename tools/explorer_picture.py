@@ -10,6 +10,7 @@ from time import monotonic, sleep
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from flyer_analytics.stream.broker import free_port
 from tools.chromium import chromium
 
 SERVER = Path(__file__).parents[1] / "flyer_analytics" / "explore_server.py"
@@ -20,9 +21,7 @@ MAX_START_SECS = 60
 @contextmanager
 def explorer() -> Iterator[str]:
     """Run the explorer on the published copy, and yield its address."""
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     options = ["--server.headless=true", f"--server.port={port}", "--server.fileWatcherType=none"]
     command = [sys.executable, "-m", "streamlit", "run", str(SERVER), *options]
     with subprocess.Popen(command, cwd=SERVER.parents[1], stdout=subprocess.DEVNULL) as server:
