@@ -144,7 +144,7 @@ def test_freshness_is_measured(project: Project) -> None:
     events.write_text("timestamp,user_id,event,flyer_id,merchant_id\n2018-10-01T13:00:00-04:00,u1,flyer_open,1,9\n")
     project.load(events)
     project.dbt("source", "freshness")
-    project.query("update raw.flyer_events set _loaded_at = _loaded_at - interval 49 hour")
+    project.query("update raw.flyer_events set _loaded_at = _loaded_at - interval 51 hour")
     assert not project.try_dbt("source", "freshness").success
 
 

@@ -9,7 +9,7 @@
     {%- if execute -%}
         {%- set zones = ['reporting_timezone', 'source_timezone'] -%}
         {%- set limits = {'max_gap_secs': 1, 'inactivity_timeout_secs': 1, 'max_clock_skew_secs': 0} -%}
-        {%- set known = settings_vars() + ['recompute_dates'] -%}
+        {%- set known = settings_vars() + ['recompute_dates', 'stale_after_minutes'] -%}
 
         {%- for name in invocation_args_dict.get('vars', {}) if name not in known -%}
             {{ exceptions.raise_compiler_error(

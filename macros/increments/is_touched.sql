@@ -1,6 +1,6 @@
 {# The lists are filled while models are built, and emptied by complete_build, so only the tests of a build can use them. #}
 {%- macro is_touched(list, columns=['user_key', 'date'], recomputed=true) -%}
-    {%- set is_scope = execute and env_var('FLYER_TEST_SCOPE', 'all') == 'touched' -%}
+    {%- set is_scope = execute and env_var('FLYER_TEST_SCOPE', 'touched' if target.type == 'redshift' else 'all') == 'touched' -%}
     {%- if not (is_scope and flags.WHICH == 'build' and not flags.FULL_REFRESH and is_build_known()) -%}
         true
     {%- elif list == 'stg_flyer_app__events_keyed' -%}

@@ -86,7 +86,7 @@ def test_generated_days_under_other_settings(project: Project, redshift: Redshif
     assert_engines_agree(project, redshift)
 
     redshift.dbt("source", "freshness")
-    redshift.query("update raw.flyer_events set _loaded_at = _loaded_at - interval '49 hour'")
+    redshift.query("update raw.flyer_events set _loaded_at = _loaded_at - interval '51 hour'")
     assert not redshift.try_dbt("source", "freshness").success
 
 
