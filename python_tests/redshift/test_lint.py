@@ -97,6 +97,35 @@ def test_all_findings_of_all_statements_are_listed_in_order() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("sql", "texts"),
+    [
+        ("delete from s.days where user_key in (select user_key from u)", ["s.days"]),
+        ("delete from s.days where (date in (select date from u) and a = 1)", ["s.days"]),
+        (
+            'select a from other where a in (select b from "s"."days" as d where d.b in (select b from u))',
+            ['"s"."days"'],
+        ),
+        ("with d as (select * from days), e as (select a from d where a in (select a from u)) select a from e", ["d"]),
+        ("select a from u inner join days on u.b = days.b where u.a in (select a from v)", ["days"]),
+        ("delete from s.days where date in (cast('2018-10-01' as date)) and (a, date) in (select a, date from u)", []),
+        ("delete from days where false and a in (select a from u)", []),
+        (
+            "select a from days where (days.date between '2018' and '2019' or b) and a in (select a from u)",
+            [],
+        ),
+        ("with d as (select * from days) select a from d where d.date > '2018' and a in (select a from u)", []),
+        ("with days as (select a from other) select a from days where a in (select a from u)", []),
+        ("delete from days", []),
+        ("delete from other where date in (select date from days where a = 1)", []),
+        ("select a from days left join u on days.a = u.a where u.a is null", []),
+    ],
+)
+def test_blocks_of_a_large_table_are_skipped(sql: str, texts: list[str]) -> None:
+    findings = lint(sql, sort_keys={"days": "date"})
+    assert [(finding.rule, finding.text) for finding in findings] == [("sort-key", text) for text in texts]
+
+
 def test_statements_that_read_only_the_catalog_are_not_checked() -> None:
     assert found("with a as (select oid from pg_class) select age(now()), x::text from a join svv_tables on true") == []
     assert "leader-node" in found("select now() from pg_class cross join staging.events")

@@ -6,12 +6,13 @@ comments.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 from tools.redshift_standin.lint.levels import Hit, Level, statements
+from tools.redshift_standin.lint.sort_keys import reads_all_blocks
 from tools.redshift_standin.lint.structure import STRUCTURE
 from tools.redshift_standin.lint.tables import read
 
@@ -43,8 +44,17 @@ class Rule:
     find: Callable[[Level], Iterator[Hit]]
 
 
-def lint(sql: str, file: str = "<sql>") -> list[Finding]:
+SORT_KEY = (
+    "sort-key",
+    "Redshift reads all blocks of the table, since no literal limits its sort key",
+    "also a condition on the sort key, with literals",
+)
+
+
+def lint(sql: str, file: str = "<sql>", sort_keys: Mapping[str, str] | None = None) -> list[Finding]:
     """Check statements against every rule, ignoring strings, comments and quoted names.
+
+    ``sort_keys`` are the first columns of the sort keys of large tables, by the tables' names.
 
     Raises ValueError with the name of the file if a string or comment is not closed.
     """
@@ -53,13 +63,19 @@ def lint(sql: str, file: str = "<sql>") -> list[Finding]:
         read_statements = [levels for levels in statements(sql) if not _is_of_catalog(levels[-1])]
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from error
-    for level in (level for levels in read_statements for level in levels):
+
+    def add(name: str, why: str, remedy: str, hit: Hit) -> None:
+        line, column = sql.count("\n", 0, hit.start) + 1, hit.start - sql.rfind("\n", 0, hit.start)
+        text = " ".join(sql[hit.start : hit.end].split())
+        found.setdefault((name, hit.start), Finding(name, file, line, column, text, why, hit.remedy or remedy))
+
+    for levels in read_statements:
         for rule in RULES:
-            for hit in rule.find(level):
-                line, column = sql.count("\n", 0, hit.start) + 1, hit.start - sql.rfind("\n", 0, hit.start)
-                text = " ".join(sql[hit.start : hit.end].split())
-                remedy = hit.remedy or rule.remedy
-                found.setdefault((rule.name, hit.start), Finding(rule.name, file, line, column, text, rule.why, remedy))
+            for level in levels:
+                for hit in rule.find(level):
+                    add(rule.name, rule.why, rule.remedy, hit)
+        for hit in reads_all_blocks(levels, sort_keys or {}):
+            add(*SORT_KEY, hit)
     return sorted(found.values(), key=lambda finding: (finding.line, finding.column, finding.rule))
 
 

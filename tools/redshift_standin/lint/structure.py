@@ -151,6 +151,20 @@ def _correlated_too_far(level: Level) -> Iterator[Hit]:
             yield Hit(piece.start, piece.end)
 
 
+AGGREGATES = {"any_value", "avg", "count", "listagg", "max", "median", "min", "stddev", "sum", "variance"}
+
+
+def _has_query(level: Level) -> bool:
+    return level.is_query or any(piece.inner and _has_query(piece.inner) for piece in level.pieces)
+
+
+def _subquery_in_aggregate(level: Level) -> Iterator[Hit]:
+    for number, name in _calls(level):
+        arguments = level.pieces[number + 1 : number + 2]
+        if name in AGGREGATES and arguments and arguments[0].inner and _has_query(arguments[0].inner):
+            yield Hit(level.pieces[number].start, arguments[0].end)
+
+
 STRUCTURE: dict[str, Callable[[Level], Iterator[Hit]]] = {
     "correlated-inequality": _correlated_inequality,
     "correlated-too-far": _correlated_too_far,
@@ -159,5 +173,6 @@ STRUCTURE: dict[str, Callable[[Level], Iterator[Hit]]] = {
     "leader-node": _leader_node,
     "long-name": _long_name,
     "reserved-name": _reserved_name,
+    "subquery-in-aggregate": _subquery_in_aggregate,
     "unknown-function": _unknown_function,
 }
