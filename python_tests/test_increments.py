@@ -457,11 +457,25 @@ def test_an_event_whose_user_was_not_numbered_stops_the_run(project: Project, lo
     loads.add(1, timeline("newcomer", "1 2018-10-01T14:00:00Z flyer_open new"))
     events = project.query("from staging.stg_flyer_app__events_keyed")
     for numbered, unknown in ((), "newcomer"), (("stg_flyer_app__users",), "flyer_open"):
-        assert not project.try_dbt("run", "--select", "stg_flyer_app__events_keyed", *numbered).success
+        models = ("stg_flyer_app__new_dates", "stg_flyer_app__events_keyed", *numbered)
+        assert not project.try_dbt("run", "--select", *models).success
         assert f"'{unknown} has no key yet: run all models, as dbt build does'" in "\n".join(project.messages)
     assert project.query("from staging.stg_flyer_app__events_keyed") == events
     loads.run()
     assert project.query("select count(*) from staging.stg_flyer_app__events where user_id = 'newcomer'") == [(1,)]
+
+
+def test_a_load_during_a_run_waits_for_the_next_run(loads: Loads) -> None:
+    """The run reads the dates of the loads that were there when it began, so it would miss repeats on other dates."""
+    before = loads.left
+    loads.add(1, timeline("other", "1 2018-10-01T14:00:00Z flyer_open 1"))
+    loads.project.dbt("run", "--select", "stg_flyer_app__new_dates")
+    loads.add(2, [*before, *timeline("newcomer", "2 2018-11-20T14:00:00Z flyer_open new")])
+    loads.project.dbt("run", "--exclude", "stg_flyer_app__new_dates")
+    loads.run()
+    increments = loads.tables()
+    loads.project.dbt("run", "--full-refresh")
+    assert_same(increments, loads.tables())
 
 
 @pytest.mark.usefixtures("built_sample")

@@ -3,13 +3,21 @@
         {%- set built = results | selectattr('status', 'equalto', 'success')
             | map(attribute='node') | map(attribute='unique_id') | select('in', project_models()) | list -%}
         {%- if built | length == project_models() | length -%}
-            {%- if not is_build_known() -%}{%- do create_build_state() -%}{%- endif -%}
+            {%- set is_increment = is_build_known() -%}
+            {%- if not is_increment -%}{%- do create_build_state() -%}{%- endif -%}
+            {%- set old = run_query('select completed_to, staged_to from ' ~ build_state()).rows | first or [none, none] -%}
+            {%- set completed_to = "cast(" ~ ("'" ~ old[0] ~ "'" if old[0] else 'null') ~ " as timestamp)" -%}
+            {%- set staged_to = "cast(" ~ ("'" ~ old[1] ~ "'" if old[1] else 'null') ~ " as timestamp)" -%}
+            {#- of large tables, what this run may have written -#}
+            {%- set new_dates = is_listed(relation_of('stg_flyer_app__new_dates'), is_increment, columns=['date']) -%}
             {%- for sql in [
                 'delete from ' ~ build_state(),
-                'insert into ' ~ build_state() ~ ' select max(_loaded_at), greatest(max(_loaded_at), '
-                    ~ '(select max(_loaded_at) from ' ~ relation_of('stg_flyer_app__rejected') ~ ')), '
+                'insert into ' ~ build_state() ~ ' select greatest(max(_loaded_at), ' ~ completed_to ~ '), '
+                    ~ 'greatest(max(_loaded_at), ' ~ staged_to ~ ', (select max(_loaded_at) from '
+                    ~ relation_of('stg_flyer_app__rejected') ~ ')), '
                     ~ sql_text(tojson(build_settings(), sort_keys=true)) ~ ', ' ~ sql_text(events_read())
-                    ~ ' from ' ~ relation_of('stg_flyer_app__events_keyed'),
+                    ~ ' from ' ~ relation_of('stg_flyer_app__events_keyed') ~ ' where ' ~ new_dates,
+                'delete from ' ~ relation_of('stg_flyer_app__new_dates'),
                 'delete from ' ~ relation_of('int_flyer_days_to_rebuild'),
                 'delete from ' ~ relation_of('int_flyer_days_to_aggregate'),
             ] -%}

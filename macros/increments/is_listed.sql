@@ -1,27 +1,33 @@
 {#
-    The date is compared by itself first, so that the engine reads the blocks of the listed dates only. Conditions on the
-    date alone get literals: a subquery would not reach the tables through the joins of int_flyer_events_in_views.
+    The dates are literals, since an engine skips the blocks of other dates only if it knows them before it reads: a
+    subquery is a join, for which Redshift reads the whole table.
 #}
-{%- macro is_listed(days, is_increment, columns=['user_key', 'date'], recomputed=false) -%}
+{%- macro is_listed(days, is_increment, columns=['user_key', 'date'], recomputed=false, days_beside=0) -%}
     {%- set listed = days ~ (' where is_recomputed' if recomputed else '') -%}
     {%- if not is_increment -%}
         true
-    {%- elif columns | length == 1 -%}
-        {%- set dates = run_query('select distinct date from ' ~ listed ~ ' order by date').columns[0].values() -%}
+    {%- else -%}
+        {%- set listed_dates = run_query('select distinct date from ' ~ listed).columns[0].values() if execute else [] -%}
+        {%- set dates = [] -%}
+        {%- for date in listed_dates -%}
+            {%- for distance in range(-days_beside, days_beside + 1) -%}
+                {%- do dates.append(date + modules.datetime.timedelta(distance)) -%}
+            {%- endfor -%}
+        {%- endfor -%}
         {%- if dates -%}
-        {{ columns[0] }} in (
-            {%- for date in dates %}cast('{{ date }}' as date){{ ', ' if not loop.last }}{% endfor -%}
+        {{ columns[-1] }} in (
+            {%- for date in dates | unique | sort %}cast('{{ date }}' as date){{ ', ' if not loop.last }}{% endfor -%}
         )
         {%- else -%}
         false
         {%- endif -%}
-    {%- else -%}
-        {{ columns[-1] }} in (select date from {{ listed }})
+        {%- if columns | length > 1 %}
         and ({{ columns | join(', ') }}) in (
             select
                 {{ columns[0] }},
                 date
             from {{ listed }}
         )
+        {%- endif -%}
     {%- endif -%}
 {%- endmacro -%}

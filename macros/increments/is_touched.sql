@@ -5,7 +5,9 @@
         true
     {%- elif list == 'stg_flyer_app__events_keyed' -%}
         {{ is_listed(
-            '(select user_key, date from ' ~ relation_of(list) ~ ' where _loaded_at > ' ~ watermark() ~ ') as new_days',
+            '(select user_key, date from ' ~ relation_of(list) ~ ' where '
+                ~ is_listed(relation_of('stg_flyer_app__new_dates'), true, columns=['date'])
+                ~ ' and _loaded_at > ' ~ watermark() ~ ') as new_days',
             true, columns
         ) }}
     {%- else -%}

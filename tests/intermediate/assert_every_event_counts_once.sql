@@ -4,7 +4,7 @@
 {%- set events = ref('stg_flyer_app__events_keyed') -%}
 {%- set sequenced = ref('int_flyer_events_sequenced') -%}
 {%- set parts = ref('int_flyer_session_parts') -%}
-{#- Views and sessions may have another date than their events: what is compared without a date is compared in all. -#}
+{%- set days = 'int_flyer_days_to_aggregate' -%}
 {%- set counts = [
     ('staged events', 1, events, 'date', 'count(*)'),
     ('staged events', -1, parts, 'date', 'sum(events)'),
@@ -12,9 +12,14 @@
     ('flyer events', -1, parts, 'date', 'sum(flyer_events)'),
     ('flyer events of views', 1, sequenced, 'date', 'count(*)'),
     ('flyer events of views', -1, ref('int_flyer_events_in_views'), 'date', 'count(*)'),
-    ('flyer events of sessions', 1, sequenced, none, 'count(*)'),
-    ('flyer events of sessions', -1, ref('int_flyer_sessions'), none, 'sum(flyer_events)'),
-] %}
+] -%}
+{#- Sessions may have another date than their events, so they are compared where all rows are. -#}
+{%- if is_touched(days, ['date']) == 'true' -%}
+    {%- do counts.extend([
+        ('flyer events of sessions', 1, sequenced, none, 'count(*)'),
+        ('flyer events of sessions', -1, ref('int_flyer_sessions'), none, 'sum(flyer_events)'),
+    ]) -%}
+{%- endif %}
 
 with
 
@@ -27,7 +32,7 @@ counts as (
             {{ sign }} * {{ number }} as events
         from {{ relation }}
         {% if date %}
-            where {{ is_touched('int_flyer_days_to_aggregate', [date]) }}
+            where {{ is_touched(days, [date]) }}
             group by {{ date }}
         {% endif %}
         {% if not loop.last %}

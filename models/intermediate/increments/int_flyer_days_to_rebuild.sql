@@ -6,6 +6,7 @@
     zone may skip a date, or set its clocks back over midnight.
 #}
 {%- set is_increment = not should_full_refresh() -%}
+{%- set new_dates = ref('stg_flyer_app__new_dates') -%}
 {%- set reach_secs = [var('max_gap_secs'), var('inactivity_timeout_secs')] | max -%}
 {#- Events within reach are at most so many dates apart: one for the night, one for a skipped date, one for a long reach. #}
 {%- set most_dates = 2 + reach_secs // (23 * 3600) %}
@@ -30,7 +31,10 @@ new_days as (
     from events
     where
         {% if is_increment -%}
-            _loaded_at > {{ watermark() }}
+            (
+                {{ is_listed(new_dates, is_increment, columns=['date']) }}
+                and _loaded_at > {{ watermark() }}
+            )
             or {{ is_date_to_recompute('date', most_dates) }}
         {%- else -%}
             false
@@ -38,23 +42,13 @@ new_days as (
 
 ),
 
--- Twice as far, since days beside those to rebuild are needed too.
+-- Twice as far as reach, since days beside those to rebuild are needed too.
 offsets as (
 
     {% for days in range(-2 * most_dates, 2 * most_dates + 1) -%}
         select {{ days }} as distance
         {{- '\n    union all\n    ' if not loop.last }}
     {%- endfor %}
-
-),
-
-nearby_dates as (
-
-    select distinct
-        cast({{ dateadd('day', 'offsets.distance', 'new_days.date') }} as date)
-            as date
-    from new_days
-    cross join offsets
 
 ),
 
@@ -67,7 +61,15 @@ user_days as (
         max(event_at) as last_event_at
     from events
     where
-        date in (select date from nearby_dates)
+        (
+            {{ is_listed(
+                new_dates,
+                is_increment,
+                columns=['date'],
+                days_beside=2 * most_dates,
+            ) }}
+            or {{ is_date_to_recompute('date', 3 * most_dates) }}
+        )
         and user_key in (select user_key from new_days)
     group by user_key, date
 

@@ -5,6 +5,9 @@
     Keys are given like those of users, and never change. int_flyer_actions derives flyer and merchant keys from them.
 #}
 
+-- Built after the dates, so that the events of these dates find their keys:
+-- depends_on: {{ ref('stg_flyer_app__new_dates') }}
+
 with
 
 -- Grouped as delivered, so that each spelling is cleaned once, not each row.

@@ -2,7 +2,8 @@
     incremental_strategy='replace_days',
     unique_key=['date', 'user_key', 'event_at'],
 ) }}
-{%- set is_increment = is_incremental() %}
+{%- set is_increment = is_incremental() -%}
+{%- set new_dates = ref('stg_flyer_app__new_dates') %}
 
 {#
     Integer keys replace the user id and the (event, flyer, merchant) texts: 20 bytes a row instead of 200.
@@ -18,7 +19,7 @@ usable_events as (
     select * from {{ ref('base_flyer_app__events') }}
     where
         rejection_reason is null
-        and {{ is_unprocessed(is_increment, event_at='event_at') }}
+        and {{ is_unprocessed(is_increment, 'event_at', new_dates) }}
 
 ),
 
@@ -67,7 +68,7 @@ deliveries as (
             _loaded_at
         from {{ this }}
         where
-            date in (select date from new_deliveries)
+            {{ is_listed(new_dates, is_increment, columns=['date']) }}
             and (user_key, event_at) in (
                 select
                     user_key,

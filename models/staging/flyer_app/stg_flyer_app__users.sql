@@ -6,6 +6,9 @@
     gave.
 #}
 
+-- Built after the dates, so that the events of these dates find their keys:
+-- depends_on: {{ ref('stg_flyer_app__new_dates') }}
+
 with
 
 -- Grouped as delivered, so that each spelling is cleaned once, not each row.
