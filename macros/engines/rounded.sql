@@ -9,7 +9,7 @@
     {%- else -%}
         cast(
             cast(
-                floor(cast({{ 2 * 10 ** decimals }} * {{ total }} + {{ count }} as double precision) / (2 * {{ count }}))
+                floor(cast({{ 2 * 10 ** decimals }} * {{ total }} + {{ count }} as double precision) / nullif(2 * {{ count }}, 0))
                 as decimal(18, 0)
             ) * {{ '0.' ~ '0' * (decimals - 1) ~ '1' }} as decimal(18, {{ decimals }})
         )

@@ -3,7 +3,8 @@
     {%- if not is_increment -%}
         true
     {%- else -%}
-        {%- set staged = this ~ (' where ' ~ is_listed(new_dates, true, columns=['date']) if new_dates else '') -%}
+        {%- set staged = '(select _loaded_at from ' ~ this ~ ' where ' ~ is_listed(new_dates, true, columns=['date'])
+            ~ ') as staged' if new_dates else this -%}
         (
             _loaded_at > {{ watermark(staged) }}
             {%- if dates %}
