@@ -7,6 +7,7 @@ import asyncio
 import ssl
 import struct
 import threading
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,13 +19,15 @@ KEPT_AT_START = ("user", "database", "application_name", "client_encoding", "opt
 class Proxy:
     """Listens on a free port of localhost and forwards to the PostgreSQL at ``socket``.
 
-    ``edit`` takes the database and a statement, and returns the statement that PostgreSQL receives.
+    ``edit`` takes the database and a statement, and returns the statement that PostgreSQL receives. ``connections``
+    counts the connections to each database since the start.
     """
 
     def __init__(self, socket: Path, tls: ssl.SSLContext, edit: Callable[[str, str], str]) -> None:
         self._socket = socket
         self._tls = tls
         self._edit = edit
+        self.connections: Counter[str] = Counter()
         self._loop = asyncio.new_event_loop()
         self._server = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0))
         self.port: int = self._server.sockets[0].getsockname()[1]
@@ -52,6 +55,7 @@ class Proxy:
             writers.append(to_server)
             to_server.write(packed_start(start))
             database = start.get("database", start.get("user", ""))
+            self.connections[database] += 1
             ways = [
                 asyncio.ensure_future(pass_on(server, to_client)),
                 asyncio.ensure_future(self._pass_on_edited(client, to_server, database)),

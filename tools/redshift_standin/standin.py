@@ -85,6 +85,10 @@ class Standin:
     def statements_of(self, database: str) -> list[str]:
         return [statement.sql for statement in self.statements if statement.database == database]
 
+    def connections_of(self, database: str) -> int:
+        """Return how many connections were made to ``database``, without those of ``connect``."""
+        return self._proxy.connections[database]
+
     def emulate(self, words: str, emulation: Emulation) -> None:
         """Replace statements that begin with ``words``, such as ``create external schema``, by those of ``emulation``.
 
