@@ -2,7 +2,7 @@
     {%- if execute and flags.WHICH == 'test' -%}{%- do require_tested_tables() -%}{%- endif -%}
     {%- set selected = project_models() | select('in', selected_resources) | list if execute else [] -%}
     {%- if selected and flags.WHICH in ['run', 'build', 'retry'] and is_build_known() -%}
-        {%- set state = run_query('select settings, reads from ' ~ build_state()).rows | first -%}
+        {%- set state = last_build() -%}
         {%- set settings = fromjson(state['settings']) if state and state['settings'] else {} -%}
         {%- set rebuilds = flags.FULL_REFRESH and selected | length == project_models() | length -%}
 

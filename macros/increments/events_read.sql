@@ -1,5 +1,5 @@
 {%- macro events_read() -%}
-    {%- if run_query('select 1 from ' ~ adapter.quote('raw') ~ '.flyer_events limit 1').rows -%}
+    {%- if query_once('select 1 from ' ~ adapter.quote('raw') ~ '.flyer_events limit 1') -%}
         {{ return('loaded') }}
     {%- endif -%}
     {{ return('sample ' ~ graph.nodes['seed.flyer_analytics.sample_flyer_events'].checksum.checksum) }}

@@ -7,7 +7,7 @@
     {%- if not is_increment -%}
         true
     {%- else -%}
-        {%- set listed_dates = run_query('select distinct date from ' ~ listed).columns[0].values() if execute else [] -%}
+        {%- set listed_dates = query_once('select distinct date from ' ~ listed) | map(attribute=0) if execute else [] -%}
         {%- set dates = [] -%}
         {%- for date in listed_dates -%}
             {%- for distance in range(-days_beside, days_beside + 1) -%}

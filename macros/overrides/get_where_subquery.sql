@@ -5,7 +5,7 @@
 {%- macro get_where_subquery(relation) -%}
     {%- set conditions = [config.get('where')] -%}
     {%- set node = graph.nodes.get(model.attached_node) if execute -%}
-    {%- if node and 'date' in node.columns and node.config.materialized != 'table' -%}
+    {%- if node and 'date' in node.columns and node.config.incremental_strategy != 'replace_all' -%}
         {#- the list that is certainly filled before the model is built -#}
         {%- set list = 'stg_flyer_app__events_keyed' if '_loaded_at' in node.columns
             else 'int_flyer_days_to_aggregate' if 'model.flyer_analytics.int_flyer_days_to_aggregate' in node.depends_on.nodes
