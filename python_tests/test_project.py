@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
+from dbt_common.clients.jinja import MaterializationExtension
+from dbt_common.utils.jinja import MACRO_PREFIX
 from jinja2 import Environment, nodes
 
 from flyer_analytics import summary
@@ -189,8 +191,12 @@ MACRO_FILES = sorted((PROJECT / "macros").rglob("*.sql"))
 @pytest.mark.parametrize("file", MACRO_FILES, ids=[file.stem for file in MACRO_FILES])
 def test_a_macro_file_has_one_public_macro(manifest: Manifest, file: Path) -> None:
     """The macro with the file's name is described in yml. The file's other macros are used in this file only."""
-    parsed = Environment(autoescape=True, extensions=["jinja2.ext.do"]).parse(file.read_text())
-    macros = {macro.name: [argument.name for argument in macro.args] for macro in parsed.find_all(nodes.Macro)}
+    extensions = ["jinja2.ext.do", MaterializationExtension]
+    parsed = Environment(autoescape=True, extensions=extensions).parse(file.read_text())
+    macros = {
+        macro.name.removeprefix(MACRO_PREFIX): [argument.name for argument in macro.args]
+        for macro in parsed.find_all(nodes.Macro)
+    }
     assert [name for name in macros if manifest.macros[f"macro.flyer_analytics.{name}"].patch_path] == [file.stem]
     public = manifest.macros[f"macro.flyer_analytics.{file.stem}"]
     assert public.description

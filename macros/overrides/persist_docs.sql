@@ -4,6 +4,9 @@
 #}
 {%- macro persist_docs(relation, model, for_relation=true, for_columns=true) -%}
     {%- if not is_incremental() -%}
+        {%- if target.type == 'redshift' and relation.is_view -%}
+            {%- set model = dict(model, description=model.description | trim ~ '\n\n' ~ view_mark(sql)) -%}
+        {%- endif -%}
         {{ return(adapter.dispatch('persist_docs', 'dbt')(relation, model, for_relation, for_columns)) }}
     {%- endif -%}
 {%- endmacro -%}
