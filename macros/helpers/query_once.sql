@@ -1,6 +1,9 @@
-{# `graph` is one dictionary for all hooks, models and threads of a run. #}
+{# `graph` is one dictionary for all hooks, models and threads of a run. A program that runs dbt again and again shares it. #}
 {%- macro query_once(sql) -%}
-    {%- set answers = graph.setdefault('answers of run ' ~ invocation_id, {}) -%}
+    {%- if graph.get('answers_of') != invocation_id -%}
+        {%- do graph.update({'answers_of': invocation_id, 'answers': {}}) -%}
+    {%- endif -%}
+    {%- set answers = graph.answers -%}
     {%- if sql not in answers -%}
         {%- do answers.update({sql: run_query(sql).rows}) -%}
     {%- endif -%}

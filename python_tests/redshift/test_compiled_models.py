@@ -25,7 +25,9 @@ def sort_keys(manifest: Manifest) -> dict[str, str]:
     sorts = {
         node.alias: node.config.get("sort")
         for node in manifest.nodes.values()
-        if isinstance(node, ModelNode) and node.config.materialized == "incremental"
+        if isinstance(node, ModelNode)
+        and node.config.materialized == "incremental"
+        and node.config.incremental_strategy != "replace_all"
     }
     keys = {name: sort if isinstance(sort, str) else sort[0] for name, sort in sorts.items()}
     return {name: key for name, key in keys.items() if key in ("date", "_loaded_at")} | {"flyer_events": "_loaded_at"}

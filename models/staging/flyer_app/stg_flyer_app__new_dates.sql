@@ -1,4 +1,4 @@
-{{ config(materialized='table', dist='all') }}
+{{ config(incremental_strategy='replace_all', dist='all') }}
 
 {#
     An increment reads these dates of the staged events, and no others. Empty on a full build.
