@@ -12,6 +12,7 @@ from dbt.contracts.graph.manifest import Manifest
 from dbt_common.clients.jinja import MaterializationExtension
 from dbt_common.utils.jinja import MACRO_PREFIX
 from jinja2 import Environment, nodes
+from jinja2.ext import Extension
 
 from flyer_analytics import summary
 from python_tests.conftest import PROJECT, Project
@@ -191,7 +192,7 @@ MACRO_FILES = sorted((PROJECT / "macros").rglob("*.sql"))
 @pytest.mark.parametrize("file", MACRO_FILES, ids=[file.stem for file in MACRO_FILES])
 def test_a_macro_file_has_one_public_macro(manifest: Manifest, file: Path) -> None:
     """The macro with the file's name is described in yml. The file's other macros are used in this file only."""
-    extensions = ["jinja2.ext.do", MaterializationExtension]
+    extensions: list[str | type[Extension]] = ["jinja2.ext.do", MaterializationExtension]
     parsed = Environment(autoescape=True, extensions=extensions).parse(file.read_text())
     macros = {
         macro.name.removeprefix(MACRO_PREFIX): [argument.name for argument in macro.args]

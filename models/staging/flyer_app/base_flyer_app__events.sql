@@ -1,4 +1,8 @@
-{{ config(materialized='view') }}
+{#- No grant: Redshift asks the reader of a late-binding view for usage of all schemas that it reads, here of raw. #}
+{{ config(
+    materialized='view',
+    grants={'select': []} if target.type == 'redshift' else {}
+) }}
 
 {#
     One row per raw row, none dropped: cleaned, and with a reason where it is rejected. Other models read raw events
