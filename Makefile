@@ -27,8 +27,8 @@ export DBT_PROJECT_DIR := $(CURDIR)
 export DBT_PROFILES_DIR := $(CURDIR)
 
 .DEFAULT_GOAL := help
-.PHONY: help build publish report explore load stream check test lint lint-python lint-build lint-conventions lint-sql \
-	unit browser kafka draws bench metrics airflow superset superset-datasets \
+.PHONY: help build publish report explore load stream check test lint lint-python lint-build lint-conventions \
+	lint-infrastructure lint-sql unit browser kafka draws bench metrics airflow superset superset-datasets \
 	superset-zip docs sample examples lock clean
 
 help: ## list the commands
@@ -76,7 +76,7 @@ check: $(VENV)/.build ## run the tests of one model on the sample, in seconds: m
 test: lint unit ## run everything that CI runs
 
 lint: $(VENV)/.dev ## check style, types and conventions, and that the sample builds without warnings
-	@$(MAKE) --no-print-directory --jobs 2 lint-python lint-sql lint-conventions
+	@$(MAKE) --no-print-directory --jobs 2 lint-python lint-sql lint-conventions lint-infrastructure
 
 lint-python:
 	$(BIN)/ruff check --quiet
@@ -94,6 +94,10 @@ lint-conventions: lint-build
 	@# mf looks for target/semantic_manifest.json only beside dbt_project.yml.
 	ln -s ../../dbt_project.yml target/lint && ln -s . target/lint/target
 	$(LINT) DBT_PROJECT_DIR=target/lint $(BIN)/mf validate-configs
+
+lint-infrastructure:
+	$(BIN)/cfn-lint infrastructure/flyer.yaml
+	$(BIN)/shellcheck infrastructure/runner/install infrastructure/runner/flyer-build infrastructure/runner/flyer-alarm
 
 # sqlfluff reads what the models compile to on a complete build, increments included. It skips macros.
 lint-sql: lint-build

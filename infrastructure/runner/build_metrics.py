@@ -33,7 +33,8 @@ def results(file: Path) -> Iterator[dict[str, Any]]:
 def metric_data(values: dict[str, float], environment: str) -> str:
     """Return the argument of ``aws cloudwatch put-metric-data --metric-data``."""
     dimensions = [{"Name": "Environment", "Value": environment}]
-    return json.dumps([{"MetricName": name, "Value": value, "Dimensions": dimensions} for name, value in values.items()])
+    data = [{"MetricName": name, "Value": value, "Dimensions": dimensions} for name, value in values.items()]
+    return json.dumps(data)
 
 
 if __name__ == "__main__":
