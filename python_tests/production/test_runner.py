@@ -195,21 +195,22 @@ def test_files_of_an_earlier_build_are_not_published(machine: Machine) -> None:
     assert machine.published == {"BuildSucceeded": 1}
 
 
-def test_metrics_of_what_dbt_wrote(tmp_path: Path) -> None:
+def write_results(target: Path) -> None:
+    """Write what dbt says of a build that rejected all new rows, 26 hours after the last load."""
     run = [
         {"unique_id": "model.flyer_analytics.stg_flyer_app__events", "status": "success", "failures": None},
         {"unique_id": REJECTED, "status": "fail", "failures": 2},
     ]
     freshness = [
-        {
-            "unique_id": "source.flyer_analytics.raw.flyer_events",
-            "status": "warn",
-            "max_loaded_at_time_ago_in_s": 93600,
-        },
+        {"unique_id": "source.flyer_analytics.raw.flyer_events", "max_loaded_at_time_ago_in_s": 93600},
         {"unique_id": "source.flyer_analytics.raw.other", "status": "runtime error", "error": "no rows"},
     ]
-    (tmp_path / "run_results.json").write_text(json.dumps({"results": run}), encoding="utf-8")
-    (tmp_path / "sources.json").write_text(json.dumps({"results": freshness}), encoding="utf-8")
+    (target / "run_results.json").write_text(json.dumps({"results": run}), encoding="utf-8")
+    (target / "sources.json").write_text(json.dumps({"results": freshness}), encoding="utf-8")
+
+
+def test_metrics_of_what_dbt_wrote(tmp_path: Path) -> None:
+    write_results(tmp_path)
     assert metrics(1, tmp_path) == {"BuildSucceeded": 0, "ManyRowsRejected": 2, "SourceAgeHours": 26}
 
 
