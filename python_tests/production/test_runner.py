@@ -19,7 +19,8 @@ from infrastructure.runner.build_metrics import REJECTED, metrics
 ROOT = Path(__file__).parents[2]
 RUNNER = ROOT / "infrastructure/runner"
 LOAD = "python -m flyer_analytics.load s3://flyer/events/"
-BUILD = "dbt build --exclude-resource-type seed unit_test"
+BUILD_ALL = "dbt build --exclude-resource-type seed unit_test"
+BUILD = f"{BUILD_ALL} --indirect-selection cautious --exclude int_flyer_views,resource_type:test"
 FRESHNESS = "dbt source freshness"
 # Each command writes down how it was called. `statuses` has a line for each build that is to come.
 PYTHON = """\
@@ -126,6 +127,11 @@ def test_builds_whatever_the_load_returned(machine: Machine, status: int) -> Non
     assert done.returncode == status, done.stderr
     assert machine.calls[:3] == [LOAD, BUILD, FRESHNESS]
     assert machine.published == {"BuildSucceeded": 1}
+
+
+def test_all_data_tests_run_by_request(machine: Machine) -> None:
+    assert machine.run("flyer-build", FLYER_TEST_SCOPE="all").returncode == 0
+    assert machine.calls[:3] == [LOAD, BUILD_ALL, FRESHNESS]
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ staged as (
     select
         count(*) as events,
         coalesce(sum(deliveries - 1), 0) as repeats
-    from {{ ref('stg_flyer_app__events') }}
+    from {{ ref('stg_flyer_app__events_keyed') }}
 
 ),
 
