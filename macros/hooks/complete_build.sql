@@ -5,9 +5,9 @@
         {%- if built | length == project_models() | length -%}
             {%- set is_increment = is_build_known() -%}
             {%- if not is_increment -%}{%- do create_build_state() -%}{%- endif -%}
-            {%- set old = run_query('select completed_to, staged_to from ' ~ build_state()).rows | first or [none, none] -%}
-            {%- set completed_to = "cast(" ~ ("'" ~ old[0] ~ "'" if old[0] else 'null') ~ " as timestamp)" -%}
-            {%- set staged_to = "cast(" ~ ("'" ~ old[1] ~ "'" if old[1] else 'null') ~ " as timestamp)" -%}
+            {%- set old = is_increment and last_build() or {} -%}
+            {%- set completed_to = "cast(" ~ (sql_text(old.completed_to) if old.completed_to else 'null') ~ " as timestamp)" -%}
+            {%- set staged_to = "cast(" ~ (sql_text(old.staged_to) if old.staged_to else 'null') ~ " as timestamp)" -%}
             {#- of large tables, what this run may have written -#}
             {%- set new_dates = is_listed(relation_of('stg_flyer_app__new_dates'), is_increment, columns=['date']) -%}
             {%- for sql in [
