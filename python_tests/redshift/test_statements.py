@@ -189,7 +189,7 @@ def test_distribution_and_sort_keys(manifest: Manifest) -> None:
     assert (
         design.pop("merchant_flyer_daily") == design.pop("merchant_hourly") == ("merchant_id", ["date", "merchant_id"])
     )
-    assert design.pop("time_spine_daily") == ("all", "date")
+    assert design.pop("time_spine_daily") == design.pop("stg_flyer_app__new_dates") == ("all", "date")
     assert set(design.values()) == {("user_key", "date")}
 
 
