@@ -35,12 +35,13 @@ class Rejection:
     reason: str
     lines: int
     file: str
-    line_number: int
+    line_number: int | None  # None where Redshift tells only how many lines it rejected
     line: str | None  # None on Redshift
 
     def __str__(self) -> str:
         shown = f": {self.line[:100]}" if self.line else ""
-        return f"{counted(self.lines, 'line')} {self.reason}, such as line {self.line_number} of {self.file}{shown}"
+        place = f", such as line {self.line_number} of {self.file}{shown}" if self.line_number is not None else ""
+        return f"{counted(self.lines, 'line')} {self.reason}{place}"
 
 
 @dataclass

@@ -43,7 +43,7 @@ PARQUET_TYPES = {
     "BOOLEAN": "boolean",
     "DATE": "date",
     "TIMESTAMP": "timestamp",
-    "TIMESTAMP WITH TIME ZONE": "timestamptz",
+    "TIMESTAMP WITH TIME ZONE": "timestamptz",  # load_events reads it as a timestamp in UTC
 }
 FIRST_BYTES = 2**16  # of a text file, in which its first line is looked for
 REQUESTS_AT_A_TIME = 16
@@ -196,7 +196,8 @@ class Load:
         self.outcome.rejections = by_reason(loaded["rejections"])
         self.outcome.files = len(shapes)
         for file in shapes:
-            self.say(f"{file.name}: {counted(loaded['rejected_by_file'].get(file.name, 0), 'rejected line')}")
+            logged_name = file.name.encode()[:256].decode(errors="ignore")  # as Redshift cuts it
+            self.say(f"{file.name}: {counted(loaded['rejected_by_file'].get(logged_name, 0), 'rejected line')}")
 
 
 def by_reason(rejections: list[dict[str, Any]]) -> list[Rejection]:
@@ -242,7 +243,9 @@ class Store:
     def manifest(self, url: str) -> list[S3File]:
         """Return the files that a manifest of COPY lists. Raises LoadError if it is none, or a file is missing."""
         try:
-            return [self.file(entry["url"]) for entry in json.loads(self.read(*split(url)))["entries"]]
+            urls = [entry["url"] for entry in json.loads(self.read(*split(url)))["entries"]]
+            with ThreadPoolExecutor(REQUESTS_AT_A_TIME) as pool:
+                return list(pool.map(self.file, urls))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise LoadError(f"{url} is not a manifest of COPY: {error!r}") from error
 
@@ -315,8 +318,14 @@ class Store:
             try:
                 with duckdb.connect() as connection:
                     found = connection.execute("describe from read_parquet(?)", [local.name]).fetchall()
+                    units = "select name from parquet_schema(?) where logical_type like '%NANOS=NanoSeconds%'"
+                    nanoseconds = connection.execute(units, [local.name]).fetchall()
             except duckdb.Error:
                 raise FileError("is not a Parquet file") from None
+        if nanoseconds:
+            raise FileError(
+                f"has column {nanoseconds[0][0]} in nanoseconds, which COPY cannot load: write microseconds"
+            )
         columns = []
         for name, kind, *_ in found:
             redshift_type = kind.lower() if kind.startswith("DECIMAL(") else PARQUET_TYPES.get(kind)

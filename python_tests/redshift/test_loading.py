@@ -25,6 +25,7 @@ from flyer_analytics.stream.memory import Memory
 from flyer_analytics.stream.warehouse import Redshift
 from tools.redshift_standin.copying import copy_locally
 from tools.redshift_standin.standin import Standin
+from tools.redshift_standin.tokens import quoted
 
 DATABASE = "loading"
 MANIFESTS = "s3://lists/manifests"
@@ -33,8 +34,9 @@ LOG = """
     create table redshift.sys_load_error_detail (
         query_id bigint, file_name char(256), line_number bigint, error_message char(512)
     );
+    create table redshift.sys_load_history (query_id bigint, error_count bigint);
     create sequence redshift.copies;
-    grant select on redshift.sys_load_error_detail to public;
+    grant select on redshift.sys_load_error_detail, redshift.sys_load_history to public;
     create function redshift.pg_last_copy_id() returns bigint security definer language sql as
         $$ select last_value from redshift.copies $$;
     create function redshift.is_utf8(message bytea) returns boolean language plpgsql as
@@ -59,6 +61,7 @@ class Warehouse:
         self.s3 = boto3.client("s3", region_name="us-east-1")
         for bucket in ("flyers", "lists"):
             self.s3.create_bucket(Bucket=bucket)
+        self.errors_kept = 20  # of a slice
         standin.emulate("copy", self._copy)
 
     def put(self, key: str, body: str | bytes, bucket: str = "flyers") -> None:
@@ -73,10 +76,10 @@ class Warehouse:
         self.standin.emulate("create external schema", lambda _: "select 1")
         self.standin.emulate("create materialized view", lambda _: STREAM)
 
-    def send(self, partition: int, offset: int, message: bytes) -> None:
-        """Let the stream have another message."""
+    def send(self, partition: int, offset: int, message: bytes, read_at: str = "now()") -> None:
+        """Let Redshift read another message from the stream."""
         self.query(
-            f"insert into \"raw\".flyer_events_stream values ('flyer-events/{partition}', {offset},"
+            f"insert into \"raw\".flyer_events_stream values ({read_at}, 'flyer-events/{partition}', {offset},"
             f" lpad('{offset}', 128, '0'), decode('{message.hex()}', 'hex'))"
         )
 
@@ -102,6 +105,9 @@ class Warehouse:
             if not key.endswith(".parquet"):
                 body = self._good_lines(copy, entry["url"], body, columns)
             self._write(bucket, key, body)
+        logged = f"from redshift.sys_load_error_detail where query_id = {copy}"
+        self.query(f"insert into redshift.sys_load_history select {copy}, count(*) {logged}")
+        self.query(f"delete {logged} and ctid not in (select ctid {logged} limit {self.errors_kept})")
         buckets = {f"s3://{bucket}": self.folder / bucket for bucket in ("flyers", "lists")}
         return copy_locally(sql, buckets, self.standin._server.folder)
 
@@ -123,9 +129,8 @@ class Warehouse:
             elif not line.startswith("{"):
                 problem = "Invalid JSON"
             if problem and (number > 1 or ".csv" not in url):
-                self.query(
-                    f"insert into redshift.sys_load_error_detail values ({copy}, '{url}', {number}, '{problem}')"
-                )
+                name = quoted(url.encode()[:256].decode())
+                self.query(f"insert into redshift.sys_load_error_detail values ({copy}, {name}, {number}, '{problem}')")
             else:
                 good.append(line)
         text = ("\n".join(good) + "\n").encode()
@@ -193,7 +198,7 @@ def test_new_files_are_loaded_once(warehouse: Warehouse) -> None:
     warehouse.put("in/readme.txt", "no events")
     with duckdb.connect() as connection:
         connection.sql("""
-            select timestamp '2018-10-01 10:00:00' as "timestamp", 'u4'::blob as user_id, 'e' as event,
+            select timestamptz '2018-10-01 10:00:00.5+00' as "timestamp", 'u4'::blob as user_id, 'e' as event,
                 7.5::double as flyer_id, 2268::decimal(38, 2) as merchant_id
         """).write_parquet(str(warehouse.folder / "d.parquet"))
     warehouse.put("in/d.parquet", (warehouse.folder / "d.parquet").read_bytes())
@@ -210,7 +215,7 @@ def test_new_files_are_loaded_once(warehouse: Warehouse) -> None:
         ("2018-10-01T10:00:00Z", "u1", "flyer_open", "F,1", "", "s3://flyers/in/a.csv", None),
         ("2018-10-01T10:00:00-04:00", "u2", "flyer_open", "F1", "M1", "s3://flyers/in/b.csv.gz", None),
         ("t", "u3", "e", None, None, "s3://flyers/in/deep/c.jsonl", None),
-        ("2018-10-01 10:00:00", "u4", "e", "7.5", "2268.00", "s3://flyers/in/d.parquet", None),
+        ("2018-10-01 10:00:00.5Z", "u4", "e", "7.5", "2268.00", "s3://flyers/in/d.parquet", None),
         ("2018-10-01T10:00:00-04:00", "u5", "flyer_open", "F1", "M1", "s3://flyers/in/e.csv.zst", None),
     ]
 
@@ -264,6 +269,68 @@ def test_lines_that_cannot_be_parsed_are_kept(warehouse: Warehouse) -> None:
         ("s3://flyers/bad.csv", 2),
         ("s3://flyers/worse.csv", 1),
     ]
+
+
+def test_lines_of_which_redshift_keeps_no_error_are_counted(warehouse: Warehouse) -> None:
+    warehouse.errors_kept = 2
+    warehouse.put("bad.csv", HEADER + ROW.format(1) + "only,two\n" * 5)
+    outcome, _ = warehouse.load()
+    assert str(outcome) == "Loaded 1 row from 1 file, 5 lines rejected"
+    assert outcome.warnings() == [
+        "Warning: 5 of 6 lines rejected, see raw.rejected_lines:\n"
+        "    3 lines of which Redshift keeps no error\n"
+        "    2 lines Delimiter not found, such as line 3 of s3://flyers/bad.csv"
+    ]
+    assert warehouse.query('select line_number, reason from "raw".rejected_lines where line_number is null') == [
+        (None, "and 3 further lines, of which Redshift keeps no error")
+    ]
+    assert warehouse.query('select lines_rejected from "raw".loaded_files') == [(5,)]
+
+
+def test_names_that_need_care(warehouse: Warehouse) -> None:
+    """A backslash escapes in Redshift's literals, and the log of errors has 256 bytes of a name."""
+    names = ["back\\slash's.csv", f"{'long/' * 60}a.csv"]
+    for number, name in enumerate(names):
+        warehouse.put(name, HEADER + ROW.format(number) + "only,two\n")
+    outcome, said = warehouse.load()
+    assert [line for line in said if "1 rejected line" in line] == [
+        f"s3://flyers/{name}: 1 rejected line" for name in names
+    ]
+    assert warehouse.query('select file, lines_rejected from "raw".loaded_files order by file') == [
+        (f"s3://flyers/{name}", 1) for name in names
+    ]
+    outcome, _ = warehouse.load()
+    assert outcome.already_loaded == 2
+
+
+def test_nanoseconds_are_refused(warehouse: Warehouse) -> None:
+    with duckdb.connect() as connection:
+        columns = ", ".join(f"'1' as {name}" for name in HEADER.strip().split(",")[1:])
+        connection.sql(f"select timestamp_ns '2018-10-01 10:00:00' as \"timestamp\", {columns}").write_parquet(
+            str(warehouse.folder / "ns.parquet")
+        )
+    warehouse.put("ns.parquet", (warehouse.folder / "ns.parquet").read_bytes())
+    outcome, _ = warehouse.load()
+    assert outcome.problems == [
+        "s3://flyers/ns.parquet has column timestamp in nanoseconds, which COPY cannot load: write microseconds"
+    ]
+
+
+def test_many_files_are_recorded_in_several_statements(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A statement of Redshift may have 16 MB. The files beside the first are not in the manifest that is copied."""
+    warehouse.put("a.csv", HEADER + ROW.format(1))
+    answer = Dbt.answer
+
+    def answer_with_more(dbt: Dbt, operation: str, /, **arguments: Any) -> Any:
+        for copy in arguments.get("copies", []):
+            copy["files"] += [{"file": f"s3://flyers/{number}", "fingerprint": f"{number}"} for number in range(2500)]
+        return answer(dbt, operation, **arguments)
+
+    monkeypatch.setattr(Dbt, "answer", answer_with_more)
+    warehouse.load()
+    assert warehouse.query('select count(*), count(distinct _loaded_at) from "raw".loaded_files') == [(2501, 1)]
+    statements = [sql for sql in warehouse.standin.statements_of(DATABASE) if 'insert into "raw".loaded_files' in sql]
+    assert len(statements) == 3
 
 
 def test_a_load_without_a_line_that_can_be_parsed_is_an_error(warehouse: Warehouse) -> None:
@@ -384,7 +451,7 @@ def test_a_file_that_another_load_has_just_loaded_stops_the_load(warehouse: Ware
 # Stands for the materialized view that create_stream creates.
 STREAM = """
     create table "raw".flyer_events_stream (
-        _source_file varchar, _source_row bigint, stream_position varchar, message bytea
+        refresh_time timestamp, _source_file varchar, _source_row bigint, stream_position varchar, message bytea
     )
 """
 
@@ -401,11 +468,18 @@ def test_each_message_of_a_stream_is_loaded_once(warehouse: Warehouse) -> None:
     event = {"timestamp": "2018-10-01T10:00:00Z", "user_id": "u", "event": "favorite", "merchant_id": 2268}
     for offset in (8, 9, 10):
         warehouse.send(0, offset, json.dumps(event).encode())
-    bad = {0: b"[]", 1: b"\xff\xfe", 2: b'{"user_id": "\\u0000"}', 3: b'{"user_id": "' + b"x" * 65535 + b'"}', 4: b"{"}
+    bad = {
+        0: b"[]",
+        1: b"\xff\xfe",
+        5: b"\xf3\x89\x9a\xc2\x0a\x01u",
+        2: b'{"user_id": "\\u0000"}',
+        3: b'{"user_id": "' + b"x" * 65535 + b'"}',
+        4: b"{",
+    }
     for offset, message in bad.items():
         warehouse.send(1, offset, message)
     assert dbt.operation("load_stream") == [
-        "Loaded 3 rows from the stream; 5 messages could not be parsed, see raw.rejected_lines"
+        "Loaded 3 rows from the stream; 6 messages could not be parsed, see raw.rejected_lines"
     ]
     rows = (
         'select "timestamp", user_id, event, flyer_id, merchant_id, _source_file, _source_row from "raw".flyer_events'
@@ -421,6 +495,7 @@ def test_each_message_of_a_stream_is_loaded_once(warehouse: Warehouse) -> None:
         (2, '{"user_id"', "nul_byte"),
         (3, b'{"use'.hex(), "too_long"),
         (4, "{", "not_a_json_object"),
+        (5, "f3899ac20a", "aggregated_records"),
     ]
 
     assert dbt.operation("load_stream") == ["Loaded 0 rows from the stream"]
@@ -431,6 +506,61 @@ def test_each_message_of_a_stream_is_loaded_once(warehouse: Warehouse) -> None:
     assert warehouse.query(
         'select count(*) from "raw".flyer_events where _loaded_at = (select max(_loaded_at) from "raw".loaded_files)'
     ) == [(2,)]
+
+
+def test_a_load_of_a_stream_reads_what_is_new(warehouse: Warehouse) -> None:
+    """A refresh of the view that was under way during the last load has a later time than what that load had read."""
+    dbt, event = warehouse.dbt, json.dumps({"timestamp": "t", "user_id": "u", "event": "favorite"}).encode()
+    warehouse.emulate_streams()
+    dbt.operation("create_stream", source="kinesis", name="flyer-events")
+    for offset, read_at in ((1, "2018-10-01 10:00:00"), (2, "2018-10-01 11:00:00")):
+        warehouse.send(0, offset, event, f"'{read_at}'")
+    assert dbt.operation("load_stream") == ["Loaded 2 rows from the stream"]
+    # of the same refresh, of the next, and of a clock that is a little behind
+    for partition, read_at in ((0, "11:00:00"), (1, "11:30:00"), (2, "10:59:59")):
+        warehouse.send(partition, 3, event, f"'2018-10-01 {read_at}'")
+    assert dbt.operation("load_stream") == ["Loaded 3 rows from the stream"]
+    warehouse.standin.statements.clear()
+    assert dbt.operation("load_stream") == ["Loaded 0 rows from the stream"]
+    reads = [sql for sql in warehouse.standin.statements_of(DATABASE) if '"raw".flyer_events_stream' in sql]
+    assert reads
+    for sql in reads:
+        assert "refresh_time >= cast('2018-10-01 10:30:00" in sql, sql
+
+
+def test_a_topic_that_was_made_again_is_an_error(warehouse: Warehouse) -> None:
+    dbt, event = warehouse.dbt, json.dumps({"timestamp": "t", "user_id": "u", "event": "favorite"}).encode()
+    stream = {"source": "msk", "name": "flyer-events", "cluster_arn": "arn:aws:kafka:us-east-1:1:cluster/flyers/1"}
+    warehouse.emulate_streams()
+    dbt.operation("create_stream", **stream)
+    warehouse.send(0, 1200, event)
+    warehouse.send(1, 7, event)
+    dbt.operation("load_stream")
+    before = warehouse.query('select * from "raw".loaded_files')
+
+    warehouse.query('drop table "raw".flyer_events_stream')
+    dbt.operation("create_stream", **stream)
+    warehouse.send(0, 0, event)
+    with pytest.raises(
+        LoadError, match="newest message of flyer-events/0 is at position 0, but those up to 1200 are loaded"
+    ):
+        dbt.operation("load_stream")
+    assert warehouse.query('select * from "raw".loaded_files') == before
+
+    warehouse.send(0, 1, event)
+    assert dbt.operation("load_stream", is_new_topic=True) == ["Loaded 2 rows from the stream"]
+    warehouse.send(0, 2, event)
+    warehouse.send(1, 8, event)
+    assert dbt.operation("load_stream") == ["Loaded 2 rows from the stream"]
+    assert warehouse.query('select count(*), count(distinct fingerprint) from "raw".loaded_files') == [(5, 5)]
+
+
+def test_a_view_of_an_earlier_version_is_an_error(warehouse: Warehouse) -> None:
+    warehouse.emulate_streams()
+    warehouse.dbt.operation("create_stream", source="kinesis", name="flyer-events")
+    warehouse.query('alter table "raw".flyer_events_stream drop column refresh_time')
+    with pytest.raises(LoadError, match=r"created by an earlier version[.] To replace it, drop materialized view"):
+        warehouse.dbt.operation("load_stream")
 
 
 def test_a_missing_stream_is_an_error(warehouse: Warehouse) -> None:

@@ -153,7 +153,8 @@ def test_stream_of_kinesis(compiled: Compile) -> None:
         "create external schema if not exists flyer_stream from kinesis iam_role default"
     )
     assert compiled("create_stream_view_sql('kinesis', 'flyer-events')") == (
-        """create materialized view "raw".flyer_events_stream auto refresh yes as select """
+        """create materialized view "raw".flyer_events_stream sortkey (refresh_time) auto refresh yes as """
+        """select refresh_time, """
         """'flyer-events/' || trim(shard_id) as _source_file, cast(null as bigint) as _source_row, """
         """lpad(trim(sequence_number), 128, '0') as stream_position, kinesis_data as message """
         """from flyer_stream."flyer-events\""""
@@ -166,7 +167,8 @@ def test_stream_of_kafka(compiled: Compile) -> None:
         " cluster_arn 'arn:aws:kafka:x'"
     )
     assert compiled("create_stream_view_sql('msk', 'flyer-events')") == (
-        """create materialized view "raw".flyer_events_stream auto refresh yes as select """
+        """create materialized view "raw".flyer_events_stream sortkey (refresh_time) auto refresh yes as """
+        """select refresh_time, """
         """'flyer-events/' || cast(kafka_partition as varchar(20)) as _source_file, kafka_offset as _source_row, """
         """lpad(cast(kafka_offset as varchar(20)), 128, '0') as stream_position, kafka_value as message """
         """from flyer_stream."flyer-events\""""

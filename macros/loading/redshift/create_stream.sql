@@ -28,7 +28,8 @@
 {%- endmacro -%}
 
 {#
-    The view holds messages as they arrive: if it parsed them, one bad message would stop the stream.
+    The view holds messages as they arrive: if it parsed them, one bad message would stop the stream. It is sorted by the time
+    when Redshift read them, so that load_stream reads the new ones only.
 
     A position is text, since positions of Kinesis exceed every number type, and padded so that positions can be compared.
     Only an offset of Kafka can be stored as a row number.
@@ -38,8 +39,9 @@
         'kinesis': ('trim(shard_id)', 'trim(sequence_number)', 'kinesis_data', 'cast(null as bigint)'),
         'msk': ('cast(kafka_partition as varchar(20))', 'cast(kafka_offset as varchar(20))', 'kafka_value', 'kafka_offset'),
     }[source] -%}
-    create materialized view {{ adapter.quote('raw') }}.flyer_events_stream auto refresh yes as
+    create materialized view {{ adapter.quote('raw') }}.flyer_events_stream sortkey (refresh_time) auto refresh yes as
     select
+        refresh_time,
         {{ sql_text(name ~ '/') }} || {{ partition }} as _source_file,
         {{ row }} as _source_row,
         lpad({{ position }}, 128, '0') as stream_position,

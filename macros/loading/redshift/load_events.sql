@@ -26,11 +26,17 @@
         {%- set rows = run_query('select count(*) from load_copy').columns[0].values() | first | int -%}
         {%- do run_query(insert_copied_sql(copy, loaded_at)) -%}
         {%- do run_query(insert_rejected_sql(copy_id, loaded_at)) -%}
-        {%- do copy.update({'rows': rows}) -%}
+        {%- do copy.update({'rows': rows, 'unnamed': unnamed_rejections(copy_id)}) -%}
+        {%- if copy.unnamed -%}{%- do run_query(insert_unnamed_sql(copy, loaded_at)) -%}{%- endif -%}
         {%- set total.rows = total.rows + rows -%}
     {%- endfor -%}
 
     {%- set rejections = [] -%}
+    {%- for copy in copies if copy.unnamed -%}
+        {%- do rejections.append(
+            {'file': copy.source, 'reason': 'of which Redshift keeps no error', 'lines': copy.unnamed, 'line_number': none}
+        ) -%}
+    {%- endfor -%}
     {%- set rejected_by_file = {} -%}
     {%- for row in run_query(rejections_sql(loaded_at)).rows -%}
         {%- do rejections.append(
@@ -39,7 +45,10 @@
         {%- do rejected_by_file.update({row[0]: rejected_by_file.get(row[0], 0) + row[2] | int}) -%}
     {%- endfor -%}
     {%- for copy in copies -%}
-        {%- do run_query(insert_loaded_files_sql(copy, rejected_by_file, loaded_at)) -%}
+        {#- a statement may have 16 MB, and a name in S3 a kilobyte -#}
+        {%- for files in copy.files | batch(1000) -%}
+            {%- do run_query(insert_loaded_files_sql(copy, files, rejected_by_file, loaded_at)) -%}
+        {%- endfor -%}
     {%- endfor -%}
     {#- the program reports a load without a usable line as an error, so nothing may be left of it -#}
     {%- do run_query('rollback' if rejections and not total.rows and not keeps_rejected else 'commit') -%}
@@ -48,9 +57,15 @@
     ) -%}
 {%- endmacro -%}
 
+{#
+    Compressed, which a temporary table is not by itself: what is copied is written twice. For Parquet, COPY has no type for a
+    timestamp with a time zone, and reads it as one in UTC.
+#}
 {%- macro copy_table_sql(copy) -%}
     create temporary table load_copy (
-        {%- for name, type in copy.columns %}{{ adapter.quote(name) }} {{ type }}{{ ', ' if not loop.last }}{% endfor -%}
+        {%- for name, type in copy.columns %}
+        {{ adapter.quote(name) }} {{ 'timestamp' if type == 'timestamptz' else type }} encode zstd{{ ',' if not loop.last }}
+        {%- endfor %}
     )
 {%- endmacro -%}
 
@@ -80,7 +95,7 @@
     insert into {{ adapter.quote('raw') }}.flyer_events
     select
         {%- for column in event_columns() %}
-        cast({{ adapter.quote(column) }} as varchar(65535)),
+        cast({{ adapter.quote(column) }} as varchar(65535)){{ " || 'Z'" if [column, 'timestamptz'] in copy.columns }},
         {%- endfor %}
         {{ sql_text(copy.source) }}, cast(null as bigint), cast('{{ loaded_at }}' as timestamp)
     from load_copy
@@ -94,20 +109,41 @@
     where query_id = {{ copy_id }}
 {%- endmacro -%}
 
+{# In its log of errors, Redshift cuts a file's name after 256 bytes. #}
+{%- macro logged_name(file) -%}
+    {{ return(file.encode()[:256].decode('utf-8', 'ignore')) }}
+{%- endmacro -%}
+
+{# How many more lines COPY rejected: Redshift keeps 20 errors a slice at most. #}
+{%- macro unnamed_rejections(copy_id) -%}
+    {{ return(run_query(
+        'select coalesce(max(error_count), 0) - (select count(*) from sys_load_error_detail where query_id = ' ~ copy_id
+        ~ ') from sys_load_history where query_id = ' ~ copy_id
+    ).columns[0].values() | first | int) }}
+{%- endmacro -%}
+
+{%- macro insert_unnamed_sql(copy, loaded_at) -%}
+    insert into {{ adapter.quote('raw') }}.rejected_lines values (
+        {{ sql_text(copy.source) }}, null, null, 'and {{ copy.unnamed }} further lines, of which Redshift keeps no error',
+        cast('{{ loaded_at }}' as timestamp)
+    )
+{%- endmacro -%}
+
 {%- macro rejections_sql(loaded_at) -%}
     select file, reason, count(*), min(line_number) from {{ adapter.quote('raw') }}.rejected_lines
-    where _loaded_at = cast('{{ loaded_at }}' as timestamp)
+    where _loaded_at = cast('{{ loaded_at }}' as timestamp) and line_number is not null
     group by file, reason
     order by count(*) desc, file, reason
 {%- endmacro -%}
 
 {# If a COPY reads several files, the number of rows of each is not known. #}
-{%- macro insert_loaded_files_sql(copy, rejected_by_file, loaded_at) -%}
+{%- macro insert_loaded_files_sql(copy, files, rejected_by_file, loaded_at) -%}
     insert into {{ adapter.quote('raw') }}.loaded_files (file, fingerprint, rows_loaded, lines_rejected, _loaded_at) values
-    {%- for file in copy.files %}
+    {%- for file in files %}
         (
             {{ sql_text(file.file) }}, {{ sql_text(file.fingerprint) }},
-            {{ copy.rows if copy.files | length == 1 else 'null' }}, {{ rejected_by_file.get(file.file, 0) }},
+            {{ copy.rows if copy.files | length == 1 else 'null' }},
+            {{ rejected_by_file.get(logged_name(file.file), 0) + (copy.unnamed if copy.files | length == 1 else 0) }},
             '{{ loaded_at }}'
         ){{ ',' if not loop.last }}
     {%- endfor %}

@@ -1,17 +1,28 @@
 {#
     A message's partition and offset are stored as its file and row. raw.loaded_files keeps how far each partition has been
-    read, so that the view can be dropped and created again.
+    read, so that the view can be dropped and created again, and when Redshift had read the last message. Redshift adds to the
+    view in one refresh after the other, so what is new has that time at least, but for an hour that clocks may differ. Of these
+    messages, and of those that a new view reads again, the position tells which are new.
 #}
-{%- macro load_stream() -%}
-    {%- if target.type != 'redshift' or adapter.get_relation(target.database, 'raw', 'flyer_events_stream') is none -%}
+{%- macro load_stream(is_new_topic=false) -%}
+    {%- set stream = adapter.get_relation(target.database, 'raw', 'flyer_events_stream') if target.type == 'redshift' -%}
+    {%- if not stream -%}
         {{ exceptions.raise_compiler_error(
             "raw.flyer_events_stream does not exist in " ~ target.database ~ ": create it with create_stream, on Redshift"
+        ) }}
+    {%- elif 'refresh_time' not in adapter.get_columns_in_relation(stream) | map(attribute='name') -%}
+        {{ exceptions.raise_compiler_error(
+            "raw.flyer_events_stream was created by an earlier version. To replace it, drop materialized view"
+            ~ " raw.flyer_events_stream and run create_stream. It then reads the stream from the beginning, and each message is still loaded once."
         ) }}
     {%- endif -%}
     {%- do create_raw_tables() -%}
     {%- set loaded_at = begin_load() -%}
+    {%- if is_new_topic -%}{%- do run_query(forget_positions_sql()) -%}{%- endif -%}
+    {%- set read_at = run_query(last_read_sql()).columns[0].values() | first -%}
+    {%- do require_newer_positions(run_query(older_positions_sql(read_at)).rows) -%}
     {%- do run_query('drop table if exists load_messages') -%}
-    {%- do run_query(new_messages_sql()) -%}
+    {%- do run_query(new_messages_sql(read_at)) -%}
     {%- do run_query(insert_message_rows_sql(loaded_at)) -%}
     {%- do run_query(insert_rejected_messages_sql(loaded_at)) -%}
     {%- do run_query(insert_loaded_partitions_sql(loaded_at)) -%}
@@ -24,20 +35,70 @@
     ) -%}
 {%- endmacro -%}
 
+{# Positions of an earlier topic keep their rows, under another name. #}
+{%- macro forget_positions_sql() -%}
+    update {{ adapter.quote('raw') }}.loaded_files
+    set file = file || ' before ' || cast(getdate() as varchar(30)),
+        fingerprint = fingerprint || ' before ' || cast(getdate() as varchar(30)),
+        modified_at = null
+    where file in (select _source_file from {{ adapter.quote('raw') }}.flyer_events_stream)
+{%- endmacro -%}
+
+{%- macro last_read_sql() -%}
+    select cast({{ dateadd('hour', -1, "coalesce(max(modified_at), cast('1900-01-01' as timestamp))") }} as varchar(30))
+    from {{ adapter.quote('raw') }}.loaded_files
+{%- endmacro -%}
+
+{%- macro positions_sql() -%}
+    select file, max(fingerprint) as fingerprint from {{ adapter.quote('raw') }}.loaded_files group by file
+{%- endmacro -%}
+
+{# Partitions of which the newest message lies before the last one that is loaded: it would never be loaded. #}
+{%- macro older_positions_sql(read_at) -%}
+    with
+    positions as (
+        {{ positions_sql() }}
+    ),
+    partitions as (
+        select _source_file, max(stream_position) as newest
+        from {{ adapter.quote('raw') }}.flyer_events_stream
+        where refresh_time >= cast('{{ read_at }}' as timestamp)
+        group by _source_file
+    )
+    select partitions._source_file, ltrim(partitions.newest, '0') as newest,
+        ltrim(substring(positions.fingerprint, length(positions.file) + 2), '0') as loaded
+    from partitions
+    inner join positions on partitions._source_file = positions.file
+    where partitions._source_file || '@' || partitions.newest < positions.fingerprint
+    order by 1
+{%- endmacro -%}
+
+{%- macro require_newer_positions(partitions) -%}
+    {%- if partitions -%}
+        {%- do run_query('rollback') -%}
+        {{ exceptions.raise_compiler_error(
+            "The newest message of " ~ partitions[0][0] ~ " is at position " ~ (partitions[0][1] or 0) ~ ", but those up to "
+            ~ partitions[0][2] ~ " are loaded. Nothing was loaded. If the view was created again, it has not caught up yet: wait."
+            ~ " If the topic was created again: drop materialized view raw.flyer_events_stream, run create_stream, and then"
+            ~ " dbt run-operation load_stream --args '{is_new_topic: true}'"
+        ) }}
+    {%- endif -%}
+{%- endmacro -%}
+
 {#
     The new messages, each as text and with the reason why it cannot be parsed, if so. A message that is too long or is not
     UTF-8 is kept as the hexadecimal digits of its beginning. chr(92) is a backslash: a text with an escaped NUL byte cannot
-    be stored.
+    be stored. Records that the Kinesis Producer Library has put together begin with the bytes F3 89 9A C2.
 #}
-{%- macro new_messages_sql() -%}
-    {%- set loaded_files = adapter.quote('raw') ~ '.loaded_files' -%}
+{%- macro new_messages_sql(read_at) -%}
     create temporary table load_messages as
     with
     positions as (
-        select file, max(fingerprint) as fingerprint from {{ loaded_files }} group by file
+        {{ positions_sql() }}
     ),
     messages as (
         select
+            stream.refresh_time,
             stream._source_file,
             stream._source_row,
             stream._source_file || '@' || stream.stream_position as fingerprint,
@@ -46,7 +107,9 @@
             is_utf8(stream.message) as is_text
         from {{ adapter.quote('raw') }}.flyer_events_stream as stream
         left join positions on stream._source_file = positions.file
-        where stream._source_file || '@' || stream.stream_position > coalesce(positions.fingerprint, '')
+        where
+            stream.refresh_time >= cast('{{ read_at }}' as timestamp)
+            and stream._source_file || '@' || stream.stream_position > coalesce(positions.fingerprint, '')
     ),
     lines as (
         select
@@ -58,12 +121,14 @@
         from messages
     )
     select
+        refresh_time,
         _source_file,
         _source_row,
         fingerprint,
         line,
         case
             when bytes > 65535 then 'too_long'
+            when not is_text and lower(line) like 'f3899ac2%' then 'aggregated_records'
             when not is_text then 'not_utf8'
             when position(chr(92) || 'u0000' in line) > 0 then 'nul_byte'
             when not can_json_parse(message) or left(ltrim(line, {{ blanks() }}), 1) <> '{' then 'not_a_json_object'
@@ -90,8 +155,11 @@
 {%- endmacro -%}
 
 {%- macro insert_loaded_partitions_sql(loaded_at) -%}
-    insert into {{ adapter.quote('raw') }}.loaded_files (file, fingerprint, rows_loaded, lines_rejected, _loaded_at)
-    select _source_file, max(fingerprint), count(*) - count(reason), count(reason), cast('{{ loaded_at }}' as timestamp)
+    insert into {{ adapter.quote('raw') }}.loaded_files
+        (file, fingerprint, rows_loaded, lines_rejected, _loaded_at, modified_at)
+    select
+        _source_file, max(fingerprint), count(*) - count(reason), count(reason), cast('{{ loaded_at }}' as timestamp),
+        max(refresh_time)
     from load_messages
     group by _source_file
 {%- endmacro -%}
