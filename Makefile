@@ -27,7 +27,7 @@ export DBT_PROJECT_DIR := $(CURDIR)
 export DBT_PROFILES_DIR := $(CURDIR)
 
 .DEFAULT_GOAL := help
-.PHONY: help build publish report explore load stream check test lint lint-python lint-build lint-conventions \
+.PHONY: help build publish report explore load erase stream check test lint lint-python lint-build lint-conventions \
 	lint-infrastructure lint-sql unit browser kafka draws bench metrics airflow superset superset-datasets \
 	superset-zip docs sample examples lock clean
 
@@ -63,6 +63,11 @@ load: override export FILE := $(value FILE)
 load: $(VENV)/.build ## load events: make load FILE='events/*.csv' (a file, pattern or folder; s3://... on Redshift)
 	@test -n "$$FILE" || { echo "make load needs FILE: make load FILE='events/*.csv'" >&2; exit 2; }
 	@$(BIN)/python -m flyer_analytics.load -- "$$FILE"
+
+erase: override export USER_ID := $(value USER_ID)
+erase: $(VENV)/.build ## erase a user everywhere: make erase USER_ID=1511153f0107 YES=1 (docs/erasing.md)
+	@test -n "$$USER_ID" || { echo "make erase needs USER_ID: make erase USER_ID=1511153f0107" >&2; exit 2; }
+	@$(BIN)/python -m flyer_analytics.erase $(if $(YES),--yes) -- "$$USER_ID"
 
 stream: $(VENV)/.stream ## run the whole pipeline on this machine: make stream RATE=200 SECONDS=300 SPEED=60 HISTORY=1000000 KILLS=20
 	@$(BIN)/python -m flyer_analytics.stream $(foreach option,RATE SECONDS SPEED SEED HISTORY KILLS,$(if $($(option)),--$(shell \

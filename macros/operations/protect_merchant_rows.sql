@@ -1,4 +1,5 @@
 {%- macro protect_merchant_rows(merchants, staff, builder) -%}
+    {%- do require_redshift("Row-level security") -%}
     {%- do run_in_transaction(protect_merchant_rows_sql(merchants, staff, builder)) -%}
     {%- do log("Members of role " ~ merchants ~ " can read the rows that raw.merchant_readers gives them", info=true) -%}
 {%- endmacro -%}

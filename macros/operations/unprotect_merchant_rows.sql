@@ -1,4 +1,5 @@
 {%- macro unprotect_merchant_rows(merchants) -%}
+    {%- do require_redshift("Row-level security") -%}
     {%- do run_in_transaction(unprotect_merchant_rows_sql(merchants)) -%}
     {%- do log("Role " ~ merchants ~ " can no longer read the marts; raw.merchant_readers is unchanged", info=true) -%}
 {%- endmacro -%}

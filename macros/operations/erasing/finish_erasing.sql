@@ -1,0 +1,15 @@
+{%- macro finish_erasing() -%}
+    {%- if is_build_known() -%}
+        {%- do run_in_transaction([
+            'update ' ~ build_state() ~ ' set completed_to = (select max(_loaded_at) from '
+                ~ relation_of('stg_flyer_app__events_keyed') ~ ')',
+            'delete from ' ~ relation_of('int_flyer_days_to_aggregate'),
+        ]) -%}
+    {%- endif -%}
+    {#- outside of transactions, as VACUUM must be -#}
+    {%- if target.type == 'redshift' -%}
+        {%- for table in tables_of_users('') -%}
+            {%- do run_query('vacuum delete only ' ~ table.relation ~ ' to 100 percent') -%}
+        {%- endfor -%}
+    {%- endif -%}
+{%- endmacro -%}
