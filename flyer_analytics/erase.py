@@ -77,12 +77,13 @@ def erase(dbt: Dbt, user_id: str, paths: Sequence[str] = ()) -> Places:
         if not result.success:
             raise LoadError("\n".join(dbt.errors) or str(result.exception))
     dbt.operation("finish_erasing")
-    problems = places.problems
     if dbt.target == "duckdb":
         compact(database_path().resolve())
-        problems = [*problems, *published_anew()]
+        problems = published_anew()
+    else:
+        problems = vacuumed(dbt)
     left = find(dbt, user_id, paths)
-    left.problems = [*dict.fromkeys([*problems, *left.problems])]
+    left.problems = [*dict.fromkeys([*places.problems, *problems, *left.problems])]
     return left
 
 
@@ -104,7 +105,9 @@ def find(dbt: Dbt, user_id: str, paths: Sequence[str] = (), *, change: bool = Fa
             places.problems.append(f"{name} {problem}")
         except (LoadError, OSError) as error:
             places.problems.append(explained(error))
-    places.others = [*files_holding(places.user_id, folders(dbt.target, paths))]
+    known = {Path(file.name) for file in places.files}
+    holding = files_holding(places.user_id, folders(dbt.target, paths))
+    places.others = [path for path in holding if path.absolute() not in known]
     return places
 
 
@@ -175,6 +178,15 @@ def compact(database: Path) -> None:
         raise LoadError(f"{database} could not be written anew: {explained(error)}") from error
     finally:
         new.unlink(missing_ok=True)
+
+
+def vacuumed(dbt: Dbt) -> list[str]:
+    """Remove deleted rows from Redshift's disks. Returns what is wrong."""
+    try:
+        dbt.operation("vacuum_erased")
+    except LoadError as error:
+        return [f"VACUUM failed, so deleted rows stay on disk until Redshift vacuums by itself: {error}"]
+    return []
 
 
 def published_anew() -> list[str]:

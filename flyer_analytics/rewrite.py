@@ -54,8 +54,9 @@ class Rewritten:
 def rewrite(name: str, user: User, *, change: bool) -> Rewritten | None:
     """Rewrite the file ``name``, a path or `s3://bucket/key`, without the lines of ``user``.
 
-    Only counts them unless ``change``. Returns None if there are none. The file is replaced atomically. Raises FileError if it cannot be read as events, and
-    LoadError or OSError if it cannot be read or written.
+    Only counts them unless ``change``. Returns None if there are none. The file is replaced atomically.
+
+    Raises FileError if it cannot be read as events, and LoadError or OSError if it cannot be read or written at all.
     """
     if name.startswith("s3://"):
         return rewrite_object(name, user, change=change)

@@ -6,10 +6,4 @@
             'delete from ' ~ relation_of('int_flyer_days_to_aggregate'),
         ]) -%}
     {%- endif -%}
-    {#- outside of transactions, as VACUUM must be -#}
-    {%- if target.type == 'redshift' -%}
-        {%- for table in tables_of_users('') -%}
-            {%- do run_query('vacuum delete only ' ~ table.relation ~ ' to 100 percent') -%}
-        {%- endfor -%}
-    {%- endif -%}
 {%- endmacro -%}
