@@ -40,6 +40,8 @@ class Places:
 
     user_id: str
     build: str
+    """What `find_user` says of the models: complete, incomplete, none, or erasing if an erasure was killed."""
+    was_erased: bool
     rows: dict[str, int]
     """Of each table that holds the user."""
     files: list[Rewritten] = field(default_factory=list)
@@ -68,8 +70,7 @@ def erase(dbt: Dbt, user_id: str, paths: Sequence[str] = ()) -> Places:
     Returns where the user still is. Raises LoadError, also if the user is nowhere.
     """
     places = find(dbt, user_id, paths, change=True)
-    if not places and places.build != "erasing":
-        raise LoadError(f"No user {user_id} was found, neither in the database nor in its files")
+    require_known(places)
     files = [vars(file) for file in places.files if file.fingerprint]
     dbt.operation("erase_user", user=user_id, files=files)
     if places.build != "none":
@@ -87,13 +88,19 @@ def erase(dbt: Dbt, user_id: str, paths: Sequence[str] = ()) -> Places:
     return left
 
 
+def require_known(places: Places) -> None:
+    """Raise LoadError if the user is nowhere, and was never erased."""
+    if not places and not places.was_erased:
+        raise LoadError(f"No user {places.user_id} was found, neither in the database nor in its files")
+
+
 def find(dbt: Dbt, user_id: str, paths: Sequence[str] = (), *, change: bool = False) -> Places:
     """Return where a user is; with ``change``, files are rewritten without the user.
 
     Raises LoadError if the database cannot be read, or with ``change`` has no complete build.
     """
     found: dict[str, Any] = dbt.answer("find_user", user=user_id)
-    places = Places(found["user_id"], found["build"], found["rows"])
+    places = Places(found["user_id"], found["build"], found["was_erased"], found["rows"])
     if change and places.build == "incomplete":
         raise LoadError(INCOMPLETE)
     user = User(found["is_of_user"], found["line_mentions_user"])
@@ -245,9 +252,8 @@ def run(dbt: Dbt, user_id: str, paths: Sequence[str], *, yes: bool) -> int:
     """Erase one user, or say where the user is, and return the exit status."""
     if not yes:
         places = find(dbt, user_id, paths)
-        if not places:
-            raise LoadError(f"No user {user_id} was found, neither in the database nor in its files")
-        print(f"User {user_id} is in:\n{places}\nNothing was erased. To erase the user: --yes")
+        require_known(places)
+        print(f"User {places.user_id} is in:\n{places}\nNothing was erased. To erase the user: --yes")
         return 0
     left = erase(dbt, user_id, paths)
     if left or left.problems:

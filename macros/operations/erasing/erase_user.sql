@@ -1,7 +1,7 @@
 {#
     In one transaction: what holds the user is deleted, and the user's dates are listed in int_flyer_days_to_aggregate, so
-    that running int_flyer_daily and the models after it recomputes the figures over all users. Until finish_erasing,
-    build_state has no completed_to: nothing is published, and a build in between would rebuild every day.
+    that running int_flyer_daily and the models after it recomputes the figures over all users. Until finish_erasing, the
+    build counts as complete up to no load: nothing is published, and a build in between recomputes every day.
 
     `files`: those that flyer_analytics/erase.py has rewritten. Their new fingerprints keep them from being loaded again.
 #}
@@ -29,7 +29,8 @@
             ) -%}
         {%- endfor -%}
         {%- do statements.append(
-            'update ' ~ build_state() ~ ' set completed_to = null where exists (select 1 from ' ~ days ~ ')'
+            'update ' ~ build_state() ~ " set completed_to = cast('0001-01-01' as timestamp) where exists (select 1 from "
+                ~ days ~ ')'
         ) -%}
     {%- endif -%}
     {%- for file in files -%}

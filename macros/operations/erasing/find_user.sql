@@ -22,6 +22,7 @@
         'is_of_user': is_of_user(user_id),
         'line_mentions_user': mentions_user('line', user_id),
         'build': erasing_state(),
+        'was_erased': was_erased(user_id),
     }), info=true) -%}
 {%- endmacro -%}
 
@@ -37,4 +38,11 @@
         ~ build_state()
     ).rows[0] -%}
     {{ return('erasing' if state[2] else 'complete' if state[0] == state[1] else 'incomplete') }}
+{%- endmacro -%}
+
+{%- macro was_erased(user_id) -%}
+    {%- if adapter.get_relation(target.database, 'raw', 'erased_users') is none -%}{{ return(false) }}{%- endif -%}
+    {{ return(run_query(
+        'select 1 from ' ~ adapter.quote('raw') ~ '.erased_users where user_hash = ' ~ user_hash(id_literal(user_id))
+    ).rows | length > 0) }}
 {%- endmacro -%}
