@@ -237,6 +237,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # dbt's log and results would hold the id.
     os.environ |= {"DBT_LOG_LEVEL_FILE": "none", "DBT_WRITE_JSON": "false"}
     try:
+        if options.target == "duckdb" and not database_path().exists():
+            raise LoadError(f"{database_path()} does not exist. Name another database in FLYER_DUCKDB_PATH")
         with writer_lock("erase", options.wait, options.target):
             dbt = Dbt(options.target)
             users = dbt.answer("find_erased_users") if options.again else [options.user_id]
