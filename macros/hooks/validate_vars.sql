@@ -11,16 +11,25 @@
         {%- set limits = {'max_gap_secs': 1, 'inactivity_timeout_secs': 1, 'max_clock_skew_secs': 0} -%}
         {%- set known = settings_vars() + ['recompute_dates', 'stale_after_minutes'] -%}
 
+        {%- if 'vars' not in invocation_args_dict -%}
+            {%- do exceptions.warn("This version of dbt does not say which vars were given: an unknown one is ignored.") -%}
+        {%- endif -%}
         {%- for name in invocation_args_dict.get('vars', {}) if name not in known -%}
             {{ exceptions.raise_compiler_error(
                 "var '" ~ name ~ "' is unknown. The project has " ~ known | join(', ')
             ) }}
         {%- endfor -%}
-        {%- for name in zones if var(name) not in modules.pytz.all_timezones -%}
-            {{ stop_on_var(name, "an IANA time zone such as America/Toronto or UTC") }}
+        {%- for name in zones -%}
+            {%- if not modules.pytz.all_timezones -%}
+                {#- dbt 2 has no list of zones; this raises an error that names the value -#}
+                {%- do modules.pytz.timezone(var(name)) -%}
+            {%- elif var(name) not in modules.pytz.all_timezones -%}
+                {{ stop_on_var(name, "an IANA time zone such as America/Toronto or UTC") }}
+            {%- endif -%}
         {%- endfor -%}
         {%- for name, least in limits.items() -%}
-            {%- if var(name) is not integer or var(name) is boolean or not least <= var(name) <= 86400 -%}
+            {#- dbt 2 reads a chain of comparisons from the left, as (a <= b) <= c -#}
+            {%- if var(name) is not integer or var(name) is boolean or var(name) < least or var(name) > 86400 -%}
                 {{ stop_on_var(name, "a whole number of seconds from " ~ least ~ " to 86400 (a day)") }}
             {%- endif -%}
         {%- endfor -%}
