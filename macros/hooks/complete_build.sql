@@ -23,7 +23,7 @@
             ] -%}
                 {%- call statement(auto_begin=true) -%} {{ sql }} {%- endcall -%}
             {%- endfor -%}
-            {%- do run_query('commit') -%}
+            {%- do adapter.commit() -%}
         {%- endif -%}
     {%- endif -%}
 {%- endmacro -%}

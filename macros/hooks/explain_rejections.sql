@@ -19,19 +19,24 @@
     ] -%}
     {%- for reason in reasons[:most] -%}
         {%- if loop.changed(reason._loaded_at) -%}
-            {%- do lines.append("  {:,} of {:,} rows loaded at {:%Y-%m-%d %H:%M:%S} UTC".format(
-                reason.rejected_of_load | int, reason.rows_loaded | int, reason._loaded_at
-            )) -%}
+            {%- do lines.append("  " ~ with_commas(reason.rejected_of_load) ~ " of " ~ with_commas(reason.rows_loaded)
+                ~ " rows loaded at " ~ reason._loaded_at.strftime('%Y-%m-%d %H:%M:%S') ~ " UTC") -%}
         {%- endif -%}
-        {%- do lines.append("    {:,} {}".format(reason.rejected_rows | int, reason.rejection_reason)
-            ~ (", such as {!r}".format(reason.example[:100]) if reason.example)
+        {#- a list shows its texts quoted, with line breaks as \n -#}
+        {%- do lines.append("    " ~ with_commas(reason.rejected_rows) ~ " " ~ reason.rejection_reason
+            ~ (", such as " ~ ([reason.example[:100]] | string)[1:-1] if reason.example)
             ~ (" in " ~ reason.example_file if reason.example_file)) -%}
     {%- endfor -%}
     {%- if reasons | length > most -%}
-        {%- do lines.append("    and {:,} more, of this or older loads".format(reasons | length - most)) -%}
+        {%- do lines.append("    and " ~ with_commas(reasons | length - most) ~ " more, of this or older loads") -%}
     {%- endif -%}
     {%- do lines.append(rejected.schema ~ "." ~ rejected.identifier ~ " has these rows, docs/definitions.md says which"
         ~ " values are valid.\nLoad corrected files, then build again. If the values are right, change"
         ~ " seeds/event_types.csv or the vars,\nthen run dbt build --full-refresh.") -%}
     {{ return(lines | join('\n')) }}
+{%- endmacro -%}
+
+{# Without the method format, which dbt 2 does not have. #}
+{%- macro with_commas(number) -%}
+    {{- number | int | string | reverse | batch(3) | map('join') | join(',') | reverse -}}
 {%- endmacro -%}

@@ -2,5 +2,5 @@
     {%- for statement_sql in statements -%}
         {%- call statement(auto_begin=true) -%} {{ statement_sql }} {%- endcall -%}
     {%- endfor -%}
-    {%- do run_query('commit') -%}
+    {%- do adapter.commit() -%}
 {%- endmacro -%}

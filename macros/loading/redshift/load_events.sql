@@ -11,7 +11,7 @@
     {%- endif -%}
     {%- do create_raw_tables() -%}
     {%- set loaded_at = begin_load() -%}
-    {%- for file in loaded_files_among(copies | sum(attribute='files', start=[])) -%}
+    {%- for file in loaded_files_among(copies | map(attribute='files') | sum(start=[])) -%}
         {{ exceptions.raise_compiler_error(
             "Another load has loaded " ~ file.file ~ " in the meantime; this load has loaded nothing. Run it again."
         ) }}
