@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
+import pytest
 from dbt_common.clients.jinja import MaterializationExtension
 from jinja2 import Environment, nodes
 from jinja2.ext import Extension
 
-from python_tests.conftest import PROJECT
+from python_tests.conftest import PROJECT, Project
 
 EXTENSIONS: list[str | type[Extension]] = ["jinja2.ext.do", MaterializationExtension]
 
@@ -40,3 +41,9 @@ def test_what_differs_is_found() -> None:
 {{ fromyaml(text) }}
 {{ rows | sum(attribute='n', start=[]) }}"""
     assert sorted(place[0] for place in read_otherwise(template)) == ["1", "2", "3", "4"]
+
+
+def test_dbt_2_is_stopped(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dbt.context.base.dbt_version", "2.0.9")
+    assert not project.try_dbt("run").success
+    assert "dbt 2.0.9 cannot run this project yet: docs/dbt-engines.md" in "\n".join(project.messages)

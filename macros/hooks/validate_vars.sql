@@ -1,5 +1,11 @@
 {# Before a run: stops it if a var is invalid or unknown, with its name, its value and what is allowed. #}
 {%- macro validate_vars() -%}
+    {#- dbt 2 does not compare itself with require-dbt-version -#}
+    {%- if dbt_version.split('.')[0] | int > 1 -%}
+        {{ exceptions.raise_compiler_error(
+            "dbt " ~ dbt_version ~ " cannot run this project yet: docs/dbt-engines.md says why. Use dbt Core 1.11."
+        ) }}
+    {%- endif -%}
     {%- if project_name != 'flyer_analytics' -%}
         {{ exceptions.raise_compiler_error(
             "flyer_analytics is no package: its schemas, settings and increments work only if it is run by itself. Take it"
