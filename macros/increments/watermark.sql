@@ -4,7 +4,7 @@
 #}
 {%- macro watermark(staged=none, column='completed_to') -%}
     {%- set state = last_build() if execute -%}
-    {%- set last = "cast('" ~ (state[column] if state else none or '0001-01-01') ~ "' as timestamp)" -%}
+    {%- set last = "cast('" ~ ((state[column] if state else none) or '0001-01-01') ~ "' as timestamp)" -%}
     {%- if execute and staged -%}
         {%- set newest = query_once(
             'select cast(max(_loaded_at) as varchar(30)) from ' ~ staged ~ ' where _loaded_at > ' ~ last

@@ -75,9 +75,9 @@ cleaned as (
 
     select
         *,
-        {{ cleaned_id('user_id_text') }} as user_id,
-        {{ cleaned_id('flyer_id_text') }} as flyer_id,
-        {{ cleaned_id('merchant_id_text') }} as merchant_id,
+        {{ bounded(cleaned_id('user_id_text')) }} as user_id,
+        {{ bounded(cleaned_id('flyer_id_text')) }} as flyer_id,
+        {{ bounded(cleaned_id('merchant_id_text')) }} as merchant_id,
         {{ parse_instant('raw_timestamp', var('source_timezone')) }}
             as event_at
     from trimmed

@@ -10,28 +10,31 @@
 
 with
 
--- Grouped as delivered, so that each spelling is cleaned once, not each row.
-spellings as (
+events_trimmed as (
 
     select
-        raw_event,
-        raw_flyer_id,
-        raw_merchant_id,
-        min(_loaded_at) as _loaded_at
+        {{ bounded(trimmed('raw_event')) }} as event,
+        {{ bounded(trimmed('raw_flyer_id')) }} as flyer_id_text,
+        {{ bounded(trimmed('raw_merchant_id')) }} as merchant_id_text,
+        _loaded_at
     from {{ ref('base_flyer_app__events') }}
     where {{ is_unprocessed(is_increment) }}
-    group by raw_event, raw_flyer_id, raw_merchant_id
 
 ),
 
-spellings_trimmed as (
+-- Grouped by spelling, so that each is cleaned once, not each row.
+spellings as (
 
     select
-        {{ trimmed('raw_event') }} as event,
-        {{ trimmed('raw_flyer_id') }} as flyer_id_text,
-        {{ trimmed('raw_merchant_id') }} as merchant_id_text,
-        _loaded_at
-    from spellings
+        event,
+        flyer_id_text,
+        merchant_id_text,
+        min(_loaded_at) as _loaded_at
+    from events_trimmed
+    where
+        coalesce(length(flyer_id_text), 0) <= {{ longest_id() }}
+        and coalesce(length(merchant_id_text), 0) <= {{ longest_id() }}
+    group by event, flyer_id_text, merchant_id_text
 
 ),
 
@@ -42,7 +45,7 @@ spellings_cleaned as (
         {{ cleaned_id('flyer_id_text') }} as flyer_id,
         {{ cleaned_id('merchant_id_text') }} as merchant_id,
         _loaded_at
-    from spellings_trimmed
+    from spellings
 
 ),
 
@@ -54,9 +57,6 @@ actions_delivered as (
         merchant_id,
         min(_loaded_at) as _loaded_at
     from spellings_cleaned
-    where
-        coalesce(length(flyer_id), 0) <= {{ longest_id() }}
-        and coalesce(length(merchant_id), 0) <= {{ longest_id() }}
     group by event, flyer_id, merchant_id
 
 ),

@@ -11,24 +11,25 @@
 
 with
 
--- Grouped as delivered, so that each spelling is cleaned once, not each row.
-spellings as (
+events_trimmed as (
 
     select
-        raw_user_id,
-        min(_loaded_at) as _loaded_at
+        {{ bounded(trimmed('raw_user_id')) }} as user_id_text,
+        _loaded_at
     from {{ ref('base_flyer_app__events') }}
     where {{ is_unprocessed(is_increment) }}
-    group by raw_user_id
 
 ),
 
-spellings_trimmed as (
+-- Grouped by spelling, so that each is cleaned once, not each row.
+spellings as (
 
     select
-        {{ trimmed('raw_user_id') }} as user_id_text,
-        _loaded_at
-    from spellings
+        user_id_text,
+        min(_loaded_at) as _loaded_at
+    from events_trimmed
+    where length(user_id_text) <= {{ longest_id() }}
+    group by user_id_text
 
 ),
 
@@ -37,7 +38,7 @@ spellings_cleaned as (
     select
         {{ cleaned_id('user_id_text') }} as user_id,
         _loaded_at
-    from spellings_trimmed
+    from spellings
 
 ),
 
@@ -47,7 +48,7 @@ users_delivered as (
         user_id,
         min(_loaded_at) as _loaded_at
     from spellings_cleaned
-    where length(user_id) <= {{ longest_id() }} -- and so is not null
+    where user_id is not null
     group by user_id
 
 ),
