@@ -207,25 +207,3 @@ def test_a_macro_file_has_one_public_macro(manifest: Manifest, file: Path) -> No
     folders = [PROJECT / folder for folder in ("macros", "models", "tests", "analyses")]
     others = "".join(sql.read_text() for folder in folders for sql in folder.rglob("*.sql") if sql != file)
     assert not [name for name in macros if name != file.stem and re.search(rf"\b{name}\(", others)]
-
-
-@pytest.mark.parametrize(("load", "build", "status"), [(0, 0, 0), (3, 0, 3), (1, 0, 1), (3, 2, 2)])
-def test_the_schedule_builds_whatever_was_loaded(tmp_path: Path, load: int, build: int, status: int) -> None:
-    page = (PROJECT / "docs" / "production.md").read_text(encoding="utf-8")
-    found = re.search(r"flyer-build <<'SH'\n(.*?\n)SH\n", page, re.DOTALL)
-    assert found
-    script = (
-        found[1].replace("/opt/flyer-analytics", str(tmp_path)).replace("/etc/flyer-analytics.env", f"{tmp_path}/env")
-    )
-    (tmp_path / "env").write_text("FLYER_S3_MANIFESTS=s3://bucket/manifests/\n")
-    (tmp_path / ".venv" / "bin").mkdir(parents=True)
-    for name, code in (("python", load), ("dbt", build)):
-        program = tmp_path / ".venv" / "bin" / name
-        locked = '[ "$2" = flyer_analytics.lock ] && shift 5 && exec "$@"'  # behind: -m MODULE --as NAME --
-        program.write_text(f'#!/bin/sh\n{locked}\necho "{name} $*" >> {tmp_path}/calls\nexit {code}\n')
-        program.chmod(0o755)
-    assert subprocess.run(["/usr/bin/env", "bash", "-c", script]).returncode == status
-    assert (tmp_path / "calls").read_text().splitlines() == [
-        "python -m flyer_analytics.load s3://bucket/events/",
-        "dbt build --exclude-resource-type seed unit_test",
-    ]
