@@ -59,6 +59,7 @@ VALUES = {
     "private subnet": "subnet-1",
     "role of MWAA": "mwaa",
     "role of the tool": "bi",
+    "user": "1511153f0107",
     "the compiled file that the log names": "test.sql",
 }
 # What the AWS CLI answers to calls that contain these words; to others, the name of the operation.
@@ -437,14 +438,15 @@ def test_sql_runs(standin: Standin, monkeypatch: pytest.MonkeyPatch) -> None:
     cursor.execute(f"create table staging.stg_flyer_app__rejected ({rejected})")
     cursor.execute('create table "raw".merchant_readers (reader varchar(128), merchant_id varchar(1024))')
     cursor.execute('create table "raw".flyer_events_restored (user_id varchar(1024))')
-    wanted.insert(0, "create role bi_tool")  # which a shell block does
+    run: list[str] = []
     try:
-        for sql in wanted:
+        for sql in ["create role bi_tool", *wanted]:  # a shell block makes this one
             cursor.execute(sql)
+            run.append(sql)
     finally:
         connection.close()
         with standin.connect("flyer_pages") as owner, owner.cursor() as cursor:
-            for role in re.findall(r"create (?:role|user) (\S+)", "\n".join(wanted)):
+            for role in re.findall(r"create (?:role|user) (\S+)", "\n".join(run)):
                 cursor.execute(f"drop owned by {role}; drop role {role}")
 
 
