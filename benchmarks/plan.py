@@ -102,7 +102,7 @@ INPUTS = {
         Input(
             "of_views", 8.1, "rows/event", "counted", "of these, tests of `int_flyer_views`, which run by request only"
         ),
-        Input("statements", 250, "statements", "counted", "of a run with nothing new; a test holds it to that"),
+        Input("statements", 265, "statements", "counted", "of a run with nothing new; a test holds it to that"),
     ],
     "prices": [
         Input("node_hour", 3.04267, "USD/hour", "documented", "rg.4xlarge [4]"),
