@@ -175,6 +175,28 @@ def test_stream_of_kafka(compiled: Compile) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("method", "host", "is_refused"),
+    [
+        ("iam", "flyer.1.us-east-1.redshift-serverless.amazonaws.com", True),
+        ("iam", "flyer.abc.us-east-1.redshift.amazonaws.com", False),
+        ("iam_role", "flyer.1.us-east-1.redshift-serverless.amazonaws.com", False),
+    ],
+)
+def test_iam_users_of_serverless_are_refused(
+    manifest: Manifest, monkeypatch: pytest.MonkeyPatch, method: str, host: str, is_refused: bool
+) -> None:
+    """The driver would ignore the user without a word."""
+    monkeypatch.setenv("FLYER_REDSHIFT_METHOD", method)
+    monkeypatch.setenv("FLYER_REDSHIFT_HOST", host)
+    options = ["--target", "redshift", "--no-populate-cache", "--no-introspect"]
+    said: list[str] = []
+    runner = dbtRunner(manifest=manifest, callbacks=[lambda event: said.append(str(event.info))])
+    result = runner.invoke(["--log-level", "none", "compile", *options, "--inline", "{{ validate_login() }}"])
+    assert ("exists on clusters only" in "\n".join(said)) == is_refused
+    assert result.success != is_refused
+
+
 def test_distribution_and_sort_keys(manifest: Manifest) -> None:
     design = {
         node.name: (node.config.get("dist"), node.config.get("sort"))
