@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
 from cfnlint.decode import cfn_yaml
 
 from infrastructure.runner.build_metrics import metrics
@@ -276,6 +277,13 @@ def test_no_build_for_a_day_is_an_alarm() -> None:
     # CloudWatch takes more than a day only in periods of an hour or more.
     assert alarm["Period"] >= 3600
     assert 24 < alarm["Period"] * alarm["EvaluationPeriods"] / 3600 < 48
+
+
+def test_a_source_is_stale_after_the_schedule() -> None:
+    """The daily load must not be late before it is due, in the alarm and in `dbt source freshness`."""
+    stale_hours = yaml.safe_load((ROOT / "dbt_project.yml").read_text())["vars"]["stale_after_minutes"] / 60
+    assert TEMPLATE["Parameters"]["BuildSchedule"]["Default"].startswith("*-*-* ")  # once a day
+    assert 24 < stale_hours == TEMPLATE["Parameters"]["MaxSourceAgeHours"]["Default"] < 48
 
 
 def test_names_have_the_environment() -> None:

@@ -42,7 +42,7 @@
 {# A hash, so that the id is kept nowhere and later deliveries of the user are still found. #}
 {%- macro remember_erased_sql(user_id) -%}
     {%- set erased = adapter.quote('raw') ~ '.erased_users' -%}
-    {%- set hash = user_hash(id_literal(user_id)) -%}
+    {%- set hash = user_hash(sql_text(user_id)) -%}
     {{ return([
         'create table if not exists ' ~ erased ~ ' (user_hash varchar(64), erased_at timestamp)',
         'delete from ' ~ erased ~ ' where user_hash = ' ~ hash,
@@ -56,8 +56,8 @@
     {%- set loaded_files = adapter.quote('raw') ~ '.loaded_files' -%}
     {{ return(
         'insert into ' ~ loaded_files ~ ' (file, fingerprint, rows_loaded, lines_rejected, _loaded_at) select '
-        ~ id_literal(file.name) ~ ', ' ~ id_literal(file.fingerprint) ~ ', 0, 0, max(_loaded_at) from ' ~ loaded_files
-        ~ ' where file = ' ~ id_literal(file.name) ~ ' having count(*) > 0 and count(case when fingerprint = '
-        ~ id_literal(file.fingerprint) ~ ' then 1 end) = 0'
+        ~ sql_text(file.name) ~ ', ' ~ sql_text(file.fingerprint) ~ ', 0, 0, max(_loaded_at) from ' ~ loaded_files
+        ~ ' where file = ' ~ sql_text(file.name) ~ ' having count(*) > 0 and count(case when fingerprint = '
+        ~ sql_text(file.fingerprint) ~ ' then 1 end) = 0'
     ) }}
 {%- endmacro -%}

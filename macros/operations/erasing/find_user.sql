@@ -43,6 +43,6 @@
 {%- macro was_erased(user_id) -%}
     {%- if adapter.get_relation(target.database, 'raw', 'erased_users') is none -%}{{ return(false) }}{%- endif -%}
     {{ return(run_query(
-        'select 1 from ' ~ adapter.quote('raw') ~ '.erased_users where user_hash = ' ~ user_hash(id_literal(user_id))
+        'select 1 from ' ~ adapter.quote('raw') ~ '.erased_users where user_hash = ' ~ user_hash(sql_text(user_id))
     ).rows | length > 0) }}
 {%- endmacro -%}

@@ -4,7 +4,7 @@
     {%- for name in event_columns() -%}{%- do column.update({name: adapter.quote(prefix ~ name)}) -%}{%- endfor -%}
     {%- set cleaned = cleaned_id(trimmed(column.user_id)) -%}
     (
-        {{ cleaned }} = {{ id_literal(user_id) }}
+        {{ cleaned }} = {{ sql_text(user_id) }}
         or {{ mentions_user(column.timestamp, user_id) }}
         or {{ mentions_user(column.event, user_id) }}
         or (

@@ -27,7 +27,7 @@
 
 {%- macro is_of_user_in(columns, user_id) -%}
     {%- if 'user_id' in columns -%}
-        {{ return('user_id = ' ~ id_literal(user_id)) }}
+        {{ return('user_id = ' ~ sql_text(user_id)) }}
     {%- elif 'user_key' in columns and has_keys() -%}
         {{ return(is_key_of_user(user_id)) }}
     {%- elif 'raw_user_id' in columns -%}
