@@ -27,7 +27,7 @@ export DBT_PROJECT_DIR := $(CURDIR)
 export DBT_PROFILES_DIR := $(CURDIR)
 
 .DEFAULT_GOAL := help
-.PHONY: help build publish report explore load erase stream check test lint lint-python lint-build lint-conventions \
+.PHONY: help build publish report explore load erase stream check check-redshift test lint lint-python lint-build lint-conventions \
 	lint-infrastructure lint-sql unit browser kafka draws bench metrics airflow superset superset-datasets \
 	superset-zip docs sample examples lock clean
 
@@ -77,6 +77,9 @@ check: override export MODEL := $(value MODEL)
 check: $(VENV)/.build ## run the tests of one model on the sample, in seconds: make check MODEL=int_flyer_sessions
 	@test -n "$$MODEL" || { echo "make check needs MODEL: make check MODEL=int_flyer_sessions" >&2; exit 2; }
 	@$(BIN)/python -m flyer_analytics.check "$$MODEL"
+
+check-redshift: $(VENV)/.build ## before the first load: does this Redshift give the rows that DuckDB gives?
+	@$(BIN)/python -m flyer_analytics.check_redshift
 
 test: lint unit ## run everything that CI runs
 

@@ -85,6 +85,9 @@ create function redshift.last_day(instant timestamp) returns date language sql i
 create function redshift.regexp_substr(value text, pattern text) returns text language sql immutable as
     $$ select case when value is not null then coalesce(pg_catalog.regexp_substr(value, pattern), '') end $$;
 
+create function redshift.strtol(value text, base integer) returns bigint language sql immutable as
+    $$ select case when base = 16 then ('x' || lpad(value, 16, '0'))::bit(64)::bigint end $$;
+
 create function redshift.len(value text) returns integer language sql immutable as $$ select length(value) $$;
 
 create function redshift.sha2(value text, bits integer) returns text language sql immutable as $$
@@ -227,6 +230,9 @@ create view redshift.svv_relation_privileges as
     cross join aclexplode(pg_class.relacl) as acl
     left join pg_roles on acl.grantee = pg_roles.oid
     where pg_namespace.nspname not in ('pg_catalog', 'information_schema', 'redshift');
+
+create view redshift.stv_db_isolation_level as
+    select datname::char(128) as db_name, 'Snapshot Isolation'::char(20) as isolation_level from pg_database;
 
 -- Rows loaded by the last COPY of this session.
 create function redshift.pg_last_copy_count() returns bigint language sql stable as
