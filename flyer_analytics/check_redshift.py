@@ -42,22 +42,26 @@ LONGEST_VALUE = 80  # characters
 def check(target: Dbt, local: Dbt, say: Say) -> list[str]:
     """Compare ``target`` with ``local``, which is DuckDB. Return what differs, and what that means.
 
-    Raises DbtError if the target holds loaded events or the sample cannot be built.
+    Raises DbtError if the target has loaded events, before anything is changed.
     """
     target.operation("require_no_events")
-    with step(f"Evaluating expressions on {target.target}", say):
-        problems = engine_problems(target, say)
-    with step("Building the sample on DuckDB", say):
-        succeed(local, "run")
-    with step(f"Building the sample on {target.target}", say):
-        succeed(target, "seed")
-        succeed(target, "run")
-    with step("Comparing the rows of each model", say):
-        differences = row_differences(target, local)
-    if not differences:
-        with step(f"Recomputing every date on {target.target} as an increment, and comparing again", say):
-            succeed(target, "run", "--vars", EVERY_DATE)
-            differences = [f"After an increment: {difference}" for difference in row_differences(target, local)]
+    problems: list[str] = []
+    try:
+        with step(f"Evaluating expressions on {target.target}", say):
+            problems += engine_problems(target, say)
+        with step("Building the sample on DuckDB", say):
+            succeed(local, "run")
+        with step(f"Building the sample on {target.target}", say):
+            succeed(target, "seed")
+            succeed(target, "run", "--full-refresh")
+        with step("Comparing the rows of each model", say):
+            differences = row_differences(target, local)
+        if not differences:
+            with step(f"Recomputing every date on {target.target} as an increment, and comparing again", say):
+                succeed(target, "run", "--vars", EVERY_DATE)
+                differences = [f"After an increment: {difference}" for difference in row_differences(target, local)]
+    except DbtError as error:
+        return [*problems, reason(error)]
     return problems + differences
 
 
@@ -158,14 +162,16 @@ def first_sentence(description: str) -> str:
 
 
 def reason(error: DbtError) -> str:
-    """Return what an operation's error says, without dbt's lines about where it was raised."""
-    _, _, message = str(error).partition("\n")
-    return textwrap.dedent(message.partition("\n  > in macro")[0]).strip() or str(error)
+    """Return what an error says, without dbt's lines about where an operation raised it."""
+    first, _, message = str(error).partition("\n")
+    if not first.startswith("Encountered an error while running operation"):
+        return str(error)
+    return textwrap.dedent(message.partition("\n  > in macro")[0]).strip()
 
 
 def succeed(dbt: Dbt, *arguments: str) -> None:
     """Run a command of dbt. Raises DbtError."""
-    result = dbt.invoke(*arguments)
+    result = dbt.invoke(*arguments, "--no-use-colors")
     if not result.success:
         raise DbtError(
             f"dbt {arguments[0]} --target {dbt.target} failed:\n" + ("\n".join(dbt.errors) or str(result.exception))

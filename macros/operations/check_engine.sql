@@ -1,6 +1,6 @@
 {#
-    A real table, since Redshift answers a query without a table on its leader node, whose functions are not those of its
-    compute nodes. Each name is logged before its query, so that an error of the database follows the name that it is of.
+    A real table, since Redshift answers a query without a table on its leader node, whose functions are not those of
+    its compute nodes. A name is logged before its query, so that an error of the database follows the name.
 #}
 {%- macro check_engine(skip=[]) -%}
     {%- set checks = [] -%}
@@ -34,7 +34,8 @@
 
 {%- macro create_engine_check(checks) -%}
     {%- do run_query(
-        'create temporary table engine_check (name varchar(100), number integer, value varchar(4096), expected varchar(4096))'
+        'create temporary table engine_check'
+        ~ ' (name varchar(100), number integer, value varchar(4096), expected varchar(4096))'
     ) -%}
     {%- set rows = [] -%}
     {%- for check in checks -%}
@@ -78,8 +79,8 @@
         'select trim(isolation_level) from stv_db_isolation_level where db_name = ' ~ sql_text(target.database)
     ).columns[0].values() -%}
     {%- set meaning = {
-        'Serializable': ': a load, a build and a reader at the same time can fail with a serializable isolation violation.'
-            ~ ' Run them again, or: alter database ' ~ target.database ~ ' isolation level snapshot',
+        'Serializable': ': of a load, a build and readers at the same time, one can fail with a serializable isolation'
+            ~ ' violation. Run it again, or: alter database ' ~ target.database ~ ' isolation level snapshot',
     } -%}
     {%- set level = levels | first or 'unknown' -%}
     {{ return(version ~ ', isolation level ' ~ level ~ meaning.get(level, '')) }}

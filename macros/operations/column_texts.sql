@@ -1,6 +1,6 @@
 {#
-    Timestamps become microseconds, since engines write their decimals differently. `null` as a text equals null: it is one
-    in a seed that dbt has loaded into Redshift, and remains a text on DuckDB.
+    Timestamps become microseconds, since engines write their decimals differently. The text `null` equals null: dbt
+    turns it into one when it loads a seed into Redshift, but not on DuckDB.
 #}
 {%- macro column_texts(model) -%}
     {%- set texts = {} -%}

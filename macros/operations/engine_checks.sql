@@ -25,6 +25,16 @@
         ],
     }) -%}
     {%- do checks.append({
+        'name': 'timestamps with offsets beyond 14 hours',
+        'means': 'One such event, which no place on earth has, stops the build with an error: narrow parse_instant.',
+        'type': 'timestamp',
+        'sql': parse_instant('value', 'UTC'),
+        'rows': [
+            ('2018-10-01T00:00:00+14:45', '2018-09-30 09:15:00'),
+            ('2018-10-01T13:54:59-14:59', '2018-10-02 04:53:59'),
+        ],
+    }) -%}
+    {%- do checks.append({
         'name': 'timestamps without seconds: regexp_substr without a match',
         'means': 'Events whose timestamps have no seconds or no offset get no time, or the build stops with an error.',
         'type': 'timestamp',
@@ -80,8 +90,9 @@
     {%- set local_times = [] -%}
     {%- set local_dates = [] -%}
     {%- for utc in [
-        '2000-01-01 04:30:00', '2007-03-20 04:30:00', '2018-03-11 06:59:59', '2018-03-11 07:00:00', '2018-11-04 05:59:59',
-        '2018-11-04 06:00:00', '2018-12-31 23:59:59', '2024-07-01 03:59:59', '2024-07-01 04:00:00', '2026-03-29 01:00:00',
+        '2000-01-01 04:30:00', '2007-03-20 04:30:00', '2018-03-11 06:59:59', '2018-03-11 07:00:00',
+        '2018-11-04 05:59:59', '2018-11-04 06:00:00', '2018-12-31 23:59:59', '2024-07-01 03:59:59',
+        '2024-07-01 04:00:00', '2026-03-29 01:00:00',
     ] -%}
         {%- set local = modules.pytz.utc.localize(modules.datetime.datetime.strptime(utc, '%Y-%m-%d %H:%M:%S'))
             .astimezone(modules.pytz.timezone(var('reporting_timezone'))) -%}
@@ -130,8 +141,9 @@
     {%- do checks.append({
         'name': 'getdate() is in UTC',
         'only': 'redshift',
-        'means': 'Loads get wrong times, so new events are rejected as future_timestamp or not seen as new. Either the time'
-            ~ ' zone of this user is not UTC (alter user ... set timezone to default), or the clock of this machine is wrong.',
+        'means': 'Loads get wrong times, so new events are rejected as future_timestamp or not seen as new. Either the'
+            ~ ' time zone of this user is not UTC (alter user ... set timezone to default), or this machine\'s clock is'
+            ~ ' wrong.',
         'sql': "case when abs(datediff(second, getdate(), " ~ instant ~ ")) < 600 then 'now' else 'another time' end",
         'rows': [(modules.datetime.datetime.now(modules.pytz.utc).strftime('%Y-%m-%d %H:%M:%S'), 'now')],
     }) -%}
@@ -142,7 +154,10 @@
         'means': 'Averages in the marts differ in the last digit.',
         'type': 'decimal(18, 2)',
         'sql': rounded(number, '40'),
-        'rows': [('23', '0.58'), ('22.999999', '0.57'), ('0.2', '0.01'), ('0', '0'), ('4000000001', '100000000.03'), (none, none)],
+        'rows': [
+            ('23', '0.58'), ('22.999999', '0.57'), ('0.2', '0.01'), ('0', '0'), ('4000000001', '100000000.03'),
+            (none, none),
+        ],
     }) -%}
     {%- do checks.append({
         'name': 'shares, four decimals',
@@ -163,7 +178,10 @@
         'means': 'Totals in the marts differ in the last digit.',
         'type': 'decimal(18, 2)',
         'sql': rounded(number),
-        'rows': [('0.575', '0.58'), ('0.574999', '0.57'), ('2.675', '2.68'), ('999999999999.995', '1000000000000'), (none, none)],
+        'rows': [
+            ('0.575', '0.58'), ('0.574999', '0.57'), ('2.675', '2.68'), ('999999999999.995', '1000000000000'),
+            (none, none),
+        ],
     }) -%}
     {%- do checks.append({
         'name': 'seconds of microseconds',
@@ -223,7 +241,7 @@
         'name': 'texts are sorted by their bytes',
         'means': 'Users and flyers get other keys. Totals are right, but rows cannot be compared with those of DuckDB.',
         'type': 'bigint',
-        'sql': 'row_number() over (order by value)',
+        'sql': 'row_number() over (partition by name order by value)',
         'rows': [('a', '5'), ('A', '3'), ('10', '1'), ('\u00e9', '6'), ('9', '2'), ('\U0001f600', '7'), ('_', '4')],
     }) -%}
     {%- do checks.append({
@@ -275,8 +293,8 @@
     {%- do checks.append({
         'name': 'nulls first and last',
         'means': 'Actions get other keys, or events at the same instant another order.',
-        'sql': "cast(row_number() over (order by value nulls first) as varchar(9)) || '/'"
-            ~ " || cast(row_number() over (order by value nulls last) as varchar(9))",
+        'sql': "cast(row_number() over (partition by name order by value nulls first) as varchar(9)) || '/'"
+            ~ " || cast(row_number() over (partition by name order by value nulls last) as varchar(9))",
         'rows': [('b', '3/2'), (none, '1/3'), ('a', '2/1')],
     }) -%}
     {%- do checks.append({
@@ -289,8 +307,8 @@
         'name': 'pairs in a list',
         'means': 'Increments delete and recompute other days than those that new events change.',
         'type': 'bigint',
-        'sql': "(select count(*) from engine_check as days where days.name = 'pairs in a list' and (days.value, days.number)"
-            ~ " in (select listed.value, listed.number from engine_check as listed))",
+        'sql': "(select count(*) from engine_check as days where days.name = 'pairs in a list'"
+            ~ " and (days.value, days.number) in (select listed.value, listed.number from engine_check as listed))",
         'rows': [('a', '2'), ('b', '2'), (none, '2')],
     }) -%}
     {%- do checks.append({

@@ -1,6 +1,6 @@
 {#
-    A model's line is logged after its query, so that an error of the database is one of the first model without a line. The
-    query also reads each late-binding view, whose errors show only when it is read.
+    A model's line is logged after its query, so that an error of the database is of the first model without a line.
+    The query also reads each late-binding view, whose errors show only when it is read.
 #}
 {%- macro model_checksums(models) -%}
     {%- for name in models -%}
@@ -14,7 +14,7 @@
     {%- endfor -%}
 {%- endmacro -%}
 
-{# Each column has the number of its values and the sum of their checksums. That of rows finds values in the wrong row. #}
+{# Of each column the number of values and the sum of their checksums. That of rows finds values in the wrong row. #}
 {%- macro model_checksums_sql(name, texts) -%}
     {%- set row = [] -%}
     {%- for column in texts -%}{%- do row.append("coalesce(md5(" ~ adapter.quote(column) ~ "), '-')") -%}{%- endfor -%}

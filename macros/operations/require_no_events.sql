@@ -11,7 +11,8 @@
         {%- set sample_is_there = adapter.get_relation(sample.database, sample.schema, sample.alias) is not none -%}
         {%- set loads = 'select _loaded_at from ' ~ events -%}
         {%- if sample_is_there -%}
-            {%- set loads = loads ~ ' except select _loaded_at from ' ~ adapter.quote(sample.schema) ~ '.' ~ sample.alias -%}
+            {%- set seed = adapter.quote(sample.schema) ~ '.' ~ sample.alias -%}
+            {%- set loads = loads ~ ' except select _loaded_at from ' ~ seed -%}
         {%- endif -%}
         {%- if run_query(loads ~ ' limit 1').rows -%}
             {%- do found.append(events.schema ~ '.' ~ events.identifier ~ ' has events of loads') -%}

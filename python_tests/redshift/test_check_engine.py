@@ -1,5 +1,6 @@
 """The check of a new Redshift, on the stand-in: as it should be, with wrong functions, with a wrong row."""
 
+import re
 import socket
 
 import pytest
@@ -47,7 +48,9 @@ def test_check(target: Dbt, redshift: RedshiftProject, project: Project, monkeyp
     project.disconnect()
     local, said = Dbt("duckdb", project.manifest), list[str]()
     assert check(target, local, said.append) == []
-    assert "    31 expressions have the expected values on redshift" in said
+    assert engine_problems(local, said.append) == []
+    results = [line.split()[1:] for line in said if "expected values" in line]
+    assert results == [f"expressions have the expected values on {name}".split() for name in ("redshift", "duckdb")]
     assert redshift.query("select count(*) from marts.user_daily_avg_flyer_time where avg_view_secs > 0")[0][0] > 50
 
     redshift.query(
@@ -87,7 +90,7 @@ def test_wrong_functions_are_found(target: Dbt, redshift: RedshiftProject) -> No
     failed, wrong = engine_problems(target, print)
     assert failed == "messages of a stream: fails on redshift: not on this version"
     first, second, third = wrong.splitlines()
-    assert first == "1 of 30 expressions have other values on redshift than this project expects:"
+    assert re.fullmatch("1 of [0-9]+ expressions have other values on redshift than this project expects:", first)
     assert second.startswith("getdate() is in UTC: Loads get wrong times, so new events are rejected")
     assert third.endswith(" expected now, got another time")
 

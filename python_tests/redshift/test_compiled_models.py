@@ -17,7 +17,7 @@ DBT_COMMENT = re.compile(r'/\* \{"app": "dbt".*?"(?:node_id|connection_name)": "
 
 
 # Users are numbered load by load, and actions are few.
-NUMBERED_AS_A_WHOLE = {"stg_flyer_app__users", "stg_flyer_app__actions", "int_flyer_actions", "macro_check_engine"}
+NUMBERED_AS_A_WHOLE = {"stg_flyer_app__users", "stg_flyer_app__actions", "int_flyer_actions"}
 
 
 def sort_keys(manifest: Manifest) -> dict[str, str]:
