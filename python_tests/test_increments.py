@@ -272,7 +272,7 @@ def differences(found: Tables, expected: Tables, users: set[str]) -> dict[str, l
 
 def assert_same(found: Tables, expected: Tables) -> None:
     """Shows the first few rows that differ."""
-    for name in RELATIONS:
+    for name in expected:
         has, lacks = found[name] - expected[name], expected[name] - found[name]
         assert not has and not lacks, f"{name}\n  has   {[*has][:3]}\n  lacks {[*lacks][:3]}"
 

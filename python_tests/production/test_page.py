@@ -486,7 +486,11 @@ def test_quoted_messages_exist() -> None:
     table = text_of(PRODUCTION).partition("| message | action |\n|---|---|\n")[2].partition("\n\n")[0]
     quoted = [found for row in table.splitlines() for found in re.findall(r"`([^`]+)`", row.split("|")[1])]
     assert quoted
-    sources = [*ROOT.glob("macros/**/*.sql"), *ROOT.glob("flyer_analytics/**/*.py"), *RUNNER.iterdir()]
+    sources = [
+        *ROOT.glob("macros/**/*.sql"),
+        *ROOT.glob("flyer_analytics/**/*.py"),
+        *filter(Path.is_file, RUNNER.iterdir()),
+    ]
     text = " ".join(source.read_text(encoding="utf-8") for source in sources)
     text = re.sub(r"[\"']\s*(?:~\s*)?f?[\"']", "", text)  # of strings that are written in parts
     for message in quoted:
