@@ -106,7 +106,8 @@ lint-conventions: lint-build
 
 lint-infrastructure:
 	$(BIN)/cfn-lint infrastructure/flyer.yaml
-	$(BIN)/shellcheck infrastructure/runner/install infrastructure/runner/flyer-build infrastructure/runner/flyer-alarm
+	$(BIN)/shellcheck infrastructure/runner/install infrastructure/runner/flyer-build \
+		infrastructure/runner/flyer-run infrastructure/runner/flyer-alarm
 
 # sqlfluff reads what the models compile to on a complete build, increments included. It skips macros.
 lint-sql: lint-build

@@ -190,7 +190,7 @@ def test_what_holds_events_outlives_the_stack(name: str) -> None:
 
 def test_no_lifecycle_rule_deletes_events() -> None:
     rules = RESOURCES["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
-    assert {it["Prefix"] for it in rules if "ExpirationInDays" in it} == {"manifests/", "exports/"}
+    assert {it["Prefix"] for it in rules if "ExpirationInDays" in it} == {"exports/"}
     assert all("Prefix" in it for it in rules if {"ExpirationInDays", "ExpirationDate", "Transitions"} & it.keys())
     assert [it for it in rules if "NoncurrentVersionExpiration" in it]
     assert [it for it in rules if "AbortIncompleteMultipartUpload" in it]
@@ -289,10 +289,10 @@ def test_no_build_for_a_day_is_an_alarm() -> None:
 
 
 def test_a_source_is_stale_after_the_schedule() -> None:
-    """The daily load must not be late before it is due, in the alarm and in `dbt source freshness`."""
+    """`dbt source freshness` at any time waits for the daily load; the alarm is looked at right after it."""
     stale_hours = yaml.safe_load((ROOT / "dbt_project.yml").read_text())["vars"]["stale_after_minutes"] / 60
     assert TEMPLATE["Parameters"]["BuildSchedule"]["Default"].startswith("*-*-* ")  # once a day
-    assert 24 < stale_hours == TEMPLATE["Parameters"]["MaxSourceAgeHours"]["Default"] < 48
+    assert 20 < TEMPLATE["Parameters"]["MaxSourceAgeHours"]["Default"] < 24 < stale_hours < 48
 
 
 def test_names_have_the_environment() -> None:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from configparser import ConfigParser
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,19 @@ def test_builds_whatever_the_load_returned(machine: Machine, status: int) -> Non
     assert done.returncode == status, done.stderr
     assert machine.calls[:3] == [LOAD, BUILD, FRESHNESS]
     assert machine.published == {"BuildSucceeded": 1}
+
+
+def test_a_command_runs_as_the_builds_do(machine: Machine, tmp_path: Path) -> None:
+    """As a unit of systemd, which goes on if the session ends."""
+    stub(tmp_path / "bin/systemd-run", f'echo "systemd-run $*" >>{machine.project}/calls')
+    done = machine.run("flyer-run", "dbt", "build", "--full-refresh")
+    assert done.returncode == 0, done.stderr
+    [call] = machine.calls
+    options, _, command = call.partition(f" {machine.project}/.venv/bin/python -m ")
+    assert {"--uid flyer", "--property EnvironmentFile=/etc/flyer-analytics.env"} <= {
+        f"{option} {value}" for option, value in pairwise(options.split())
+    }
+    assert command == "flyer_analytics.lock --as flyer-run --wait 3600 -- dbt build --full-refresh"
 
 
 def test_all_data_tests_run_by_request(machine: Machine) -> None:

@@ -12,8 +12,9 @@
         ) }}
     {%- elif 'refresh_time' not in adapter.get_columns_in_relation(stream) | map(attribute='name') -%}
         {{ exceptions.raise_compiler_error(
-            "raw.flyer_events_stream was created by an earlier version. To replace it, drop materialized view"
-            ~ " raw.flyer_events_stream and run create_stream. It then reads the stream from the beginning, and each message is still loaded once."
+            'raw.flyer_events_stream was created by an earlier version. To replace it, drop materialized view'
+            ~ ' "raw".flyer_events_stream and run create_stream. It then reads the stream from the beginning, and each message is'
+            ~ ' still loaded once.'
         ) }}
     {%- endif -%}
     {%- do create_raw_tables() -%}
@@ -79,7 +80,7 @@
         {{ exceptions.raise_compiler_error(
             "The newest message of " ~ partitions[0][0] ~ " is at position " ~ (partitions[0][1] or 0) ~ ", but those up to "
             ~ partitions[0][2] ~ " are loaded. Nothing was loaded. If the view was created again, it has not caught up yet: wait."
-            ~ " If the topic was created again: drop materialized view raw.flyer_events_stream, run create_stream, and then"
+            ~ ' If the topic was created again: drop materialized view "raw".flyer_events_stream, run create_stream, and then'
             ~ " dbt run-operation load_stream --args '{is_new_topic: true}'"
         ) }}
     {%- endif -%}
