@@ -195,6 +195,8 @@ class Load:
         self.outcome.rows = loaded["rows"]
         self.outcome.rejections = by_reason(loaded["rejections"])
         self.outcome.files = len(shapes)
+        for source in loaded["uncounted"]:
+            self.say(f"{source}: Redshift does not say how many lines it rejected, see sys_load_history")
         for file in shapes:
             logged_name = file.name.encode()[:256].decode(errors="ignore")  # as Redshift cuts it
             self.say(f"{file.name}: {counted(loaded['rejected_by_file'].get(logged_name, 0), 'rejected line')}")

@@ -34,7 +34,7 @@ LOG = """
     create table redshift.sys_load_error_detail (
         query_id bigint, file_name char(256), line_number bigint, error_message char(512)
     );
-    create table redshift.sys_load_history (query_id bigint, error_count bigint);
+    create table redshift.sys_load_history (query_id bigint, status text, error_count bigint);
     create sequence redshift.copies;
     grant select on redshift.sys_load_error_detail, redshift.sys_load_history to public;
     create function redshift.pg_last_copy_id() returns bigint security definer language sql as
@@ -106,7 +106,7 @@ class Warehouse:
                 body = self._good_lines(copy, entry["url"], body, columns)
             self._write(bucket, key, body)
         logged = f"from redshift.sys_load_error_detail where query_id = {copy}"
-        self.query(f"insert into redshift.sys_load_history select {copy}, count(*) {logged}")
+        self.query(f"insert into redshift.sys_load_history select {copy}, 'completed', count(*) {logged}")
         self.query(f"delete {logged} and ctid not in (select ctid {logged} limit {self.errors_kept})")
         buckets = {f"s3://{bucket}": self.folder / bucket for bucket in ("flyers", "lists")}
         return copy_locally(sql, buckets, self.standin._server.folder)
@@ -287,6 +287,17 @@ def test_lines_of_which_redshift_keeps_no_error_are_counted(warehouse: Warehouse
     assert warehouse.query('select lines_rejected from "raw".loaded_files') == [(5,)]
 
 
+def test_a_copy_that_redshift_has_not_logged_is_named(warehouse: Warehouse) -> None:
+    warehouse.put("bad.csv", HEADER + ROW.format(1) + "only,two\n")
+    warehouse.query("create rule unlogged as on insert to redshift.sys_load_history do instead nothing")
+    outcome, said = warehouse.load()
+    assert str(outcome) == "Loaded 1 row from 1 file, 1 line rejected"
+    assert "s3://flyers/bad.csv: Redshift does not say how many lines it rejected, see sys_load_history" in said
+    assert warehouse.query('select file, reason from "raw".rejected_lines where line_number is null') == [
+        ("s3://flyers/bad.csv", "perhaps further lines: sys_load_history does not have this COPY")
+    ]
+
+
 def test_names_that_need_care(warehouse: Warehouse) -> None:
     """A backslash escapes in Redshift's literals, and the log of errors has 256 bytes of a name."""
     names = ["back\\slash's.csv", f"{'long/' * 60}a.csv"]
@@ -448,6 +459,7 @@ def test_a_file_that_another_load_has_just_loaded_stops_the_load(warehouse: Ware
         warehouse.dbt.operation("load_events", path="s3://flyers/")
 
 
+TOPIC = {"source": "msk", "name": "flyer-events", "cluster_arn": "arn:aws:kafka:us-east-1:1:cluster/flyers/1"}
 # Stands for the materialized view that create_stream creates.
 STREAM = """
     create table "raw".flyer_events_stream (
@@ -459,11 +471,10 @@ STREAM = """
 def test_each_message_of_a_stream_is_loaded_once(warehouse: Warehouse) -> None:
     dbt = warehouse.dbt
     warehouse.emulate_streams()
-    stream = {"source": "msk", "name": "flyer-events", "cluster_arn": "arn:aws:kafka:us-east-1:1:cluster/flyers/1"}
-    assert dbt.operation("create_stream", **stream) == [
+    assert dbt.operation("create_stream", **TOPIC) == [
         "Created raw.flyer_events_stream, which follows flyer-events; load_stream reads it"
     ]
-    assert "exists already" in dbt.operation("create_stream", **stream)[0]
+    assert "exists already" in dbt.operation("create_stream", **TOPIC)[0]
 
     event = {"timestamp": "2018-10-01T10:00:00Z", "user_id": "u", "event": "favorite", "merchant_id": 2268}
     for offset in (8, 9, 10):
@@ -528,31 +539,53 @@ def test_a_load_of_a_stream_reads_what_is_new(warehouse: Warehouse) -> None:
         assert "refresh_time >= cast('2018-10-01 10:30:00" in sql, sql
 
 
-def test_a_topic_that_was_made_again_is_an_error(warehouse: Warehouse) -> None:
+def test_a_view_that_is_created_again_needs_to_know_the_topic(warehouse: Warehouse) -> None:
     dbt, event = warehouse.dbt, json.dumps({"timestamp": "t", "user_id": "u", "event": "favorite"}).encode()
-    stream = {"source": "msk", "name": "flyer-events", "cluster_arn": "arn:aws:kafka:us-east-1:1:cluster/flyers/1"}
     warehouse.emulate_streams()
-    dbt.operation("create_stream", **stream)
-    warehouse.send(0, 1200, event)
-    warehouse.send(1, 7, event)
+    dbt.operation("create_stream", **TOPIC)
+    for partition, offset in ((0, 1200), (1, 7)):
+        warehouse.send(partition, offset, event)
     dbt.operation("load_stream")
     before = warehouse.query('select * from "raw".loaded_files')
-
     warehouse.query('drop table "raw".flyer_events_stream')
-    dbt.operation("create_stream", **stream)
+    with pytest.raises(LoadError, match=r"Messages of flyer-events are loaded already[.] Add is_new_topic: false"):
+        dbt.operation("create_stream", **TOPIC)
+
+    dbt.operation("create_stream", **TOPIC, is_new_topic=False)
     warehouse.send(0, 0, event)
-    with pytest.raises(
-        LoadError, match="newest message of flyer-events/0 is at position 0, but those up to 1200 are loaded"
-    ):
+    with pytest.raises(LoadError, match="has read position 0 of flyer-events/0, but messages up to 1200 are loaded"):
         dbt.operation("load_stream")
     assert warehouse.query('select * from "raw".loaded_files') == before
+    for offset in (1200, 1201):
+        warehouse.send(0, offset, event)
+    assert dbt.operation("load_stream") == ["Loaded 1 rows from the stream"]
+    warehouse.send(1, 7, event)  # the view catches up, one partition after the other
+    assert dbt.operation("load_stream") == ["Loaded 0 rows from the stream"]
 
-    warehouse.send(0, 1, event)
-    assert dbt.operation("load_stream", is_new_topic=True) == ["Loaded 2 rows from the stream"]
-    warehouse.send(0, 2, event)
-    warehouse.send(1, 8, event)
+    # A new topic is loaded from its beginning, also if it has grown beyond the old one, or a partition is empty first.
+    warehouse.query('drop table "raw".flyer_events_stream')
+    dbt.operation("create_stream", **TOPIC, is_new_topic=True)
+    for offset in (0, 1300):
+        warehouse.send(0, offset, event)
     assert dbt.operation("load_stream") == ["Loaded 2 rows from the stream"]
-    assert warehouse.query('select count(*), count(distinct fingerprint) from "raw".loaded_files') == [(5, 5)]
+    for partition, offset in ((0, 1301), (1, 0)):
+        warehouse.send(partition, offset, event)
+    assert dbt.operation("load_stream") == ["Loaded 2 rows from the stream"]
+    assert warehouse.query('select count(*), count(distinct fingerprint) from "raw".loaded_files') == [(6, 6)]
+
+
+@pytest.mark.parametrize("newest", [3, 1300])
+def test_a_topic_that_begins_anew_in_the_same_view_is_an_error(warehouse: Warehouse, newest: int) -> None:
+    dbt, event = warehouse.dbt, json.dumps({"timestamp": "t", "user_id": "u", "event": "favorite"}).encode()
+    warehouse.emulate_streams()
+    dbt.operation("create_stream", **TOPIC)
+    warehouse.send(0, 1200, event, "'2018-10-01 10:00:00'")
+    dbt.operation("load_stream")
+    for offset in (2, newest):
+        warehouse.send(0, offset, event, "'2018-10-01 10:00:20'")
+    with pytest.raises(LoadError, match="has read position 2 of flyer-events/0, but messages up to 1200 are loaded"):
+        dbt.operation("load_stream")
+    assert warehouse.query('select count(*) from "raw".flyer_events') == [(1,)]
 
 
 def test_a_view_of_an_earlier_version_is_an_error(warehouse: Warehouse) -> None:

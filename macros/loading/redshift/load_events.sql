@@ -26,8 +26,8 @@
         {%- set rows = run_query('select count(*) from load_copy').columns[0].values() | first | int -%}
         {%- do run_query(insert_copied_sql(copy, loaded_at)) -%}
         {%- do run_query(insert_rejected_sql(copy_id, loaded_at)) -%}
-        {%- do copy.update({'rows': rows, 'unnamed': unnamed_rejections(copy_id)}) -%}
-        {%- if copy.unnamed -%}{%- do run_query(insert_unnamed_sql(copy, loaded_at)) -%}{%- endif -%}
+        {%- do copy.update({'rows': rows, 'unnamed': 0 if copy.format == 'parquet' else unnamed_rejections(copy_id)}) -%}
+        {%- if copy.unnamed is none or copy.unnamed -%}{%- do run_query(insert_unnamed_sql(copy, loaded_at)) -%}{%- endif -%}
         {%- set total.rows = total.rows + rows -%}
     {%- endfor -%}
 
@@ -53,7 +53,13 @@
     {#- the program reports a load without a usable line as an error, so nothing may be left of it -#}
     {%- do run_query('rollback' if rejections and not total.rows and not keeps_rejected else 'commit') -%}
     {%- do log(
-        tojson({'rows': total.rows, 'rejections': rejections, 'rejected_by_file': rejected_by_file}), info=true
+        tojson({
+            'rows': total.rows,
+            'rejections': rejections,
+            'rejected_by_file': rejected_by_file,
+            'uncounted': copies | selectattr('unnamed', 'none') | map(attribute='source') | list,
+        }),
+        info=true
     ) -%}
 {%- endmacro -%}
 
@@ -114,17 +120,26 @@
     {{ return(file.encode()[:256].decode('utf-8', 'ignore')) }}
 {%- endmacro -%}
 
-{# How many more lines COPY rejected: Redshift keeps 20 errors a slice at most. #}
+{#
+    How many more lines COPY rejected, since Redshift keeps 20 errors a slice at most. None if its log, which is written
+    beside the transaction, does not say.
+#}
 {%- macro unnamed_rejections(copy_id) -%}
-    {{ return(run_query(
-        'select coalesce(max(error_count), 0) - (select count(*) from sys_load_error_detail where query_id = ' ~ copy_id
-        ~ ') from sys_load_history where query_id = ' ~ copy_id
-    ).columns[0].values() | first | int) }}
+    {%- set unnamed = run_query(
+        'select max(error_count) - (select count(*) from sys_load_error_detail where query_id = ' ~ copy_id
+        ~ ") from sys_load_history where status = 'completed' and query_id = " ~ copy_id
+    ).columns[0].values() | first -%}
+    {{ return(unnamed if unnamed is none else unnamed | int) }}
 {%- endmacro -%}
 
 {%- macro insert_unnamed_sql(copy, loaded_at) -%}
     insert into {{ adapter.quote('raw') }}.rejected_lines values (
-        {{ sql_text(copy.source) }}, null, null, 'and {{ copy.unnamed }} further lines, of which Redshift keeps no error',
+        {{ sql_text(copy.source) }}, null, null,
+        {%- if copy.unnamed is none %}
+        'perhaps further lines: sys_load_history does not have this COPY',
+        {%- else %}
+        'and {{ copy.unnamed }} further lines, of which Redshift keeps no error',
+        {%- endif %}
         cast('{{ loaded_at }}' as timestamp)
     )
 {%- endmacro -%}
@@ -143,7 +158,7 @@
         (
             {{ sql_text(file.file) }}, {{ sql_text(file.fingerprint) }},
             {{ copy.rows if copy.files | length == 1 else 'null' }},
-            {{ rejected_by_file.get(logged_name(file.file), 0) + (copy.unnamed if copy.files | length == 1 else 0) }},
+            {{ rejected_by_file.get(logged_name(file.file), 0) + (copy.unnamed or 0 if copy.files | length == 1 else 0) }},
             '{{ loaded_at }}'
         ){{ ',' if not loop.last }}
     {%- endfor %}

@@ -4,7 +4,7 @@
     view in one refresh after the other, so what is new has that time at least, but for an hour that clocks may differ. Of these
     messages, and of those that a new view reads again, the position tells which are new.
 #}
-{%- macro load_stream(is_new_topic=false) -%}
+{%- macro load_stream() -%}
     {%- set stream = adapter.get_relation(target.database, 'raw', 'flyer_events_stream') if target.type == 'redshift' -%}
     {%- if not stream -%}
         {{ exceptions.raise_compiler_error(
@@ -13,15 +13,14 @@
     {%- elif 'refresh_time' not in adapter.get_columns_in_relation(stream) | map(attribute='name') -%}
         {{ exceptions.raise_compiler_error(
             'raw.flyer_events_stream was created by an earlier version. To replace it, drop materialized view'
-            ~ ' "raw".flyer_events_stream and run create_stream. It then reads the stream from the beginning, and each message is'
-            ~ ' still loaded once.'
+            ~ ' "raw".flyer_events_stream and run create_stream with is_new_topic: false. It then reads the stream from the'
+            ~ ' beginning, and each message is still loaded once.'
         ) }}
     {%- endif -%}
     {%- do create_raw_tables() -%}
     {%- set loaded_at = begin_load() -%}
-    {%- if is_new_topic -%}{%- do run_query(forget_positions_sql()) -%}{%- endif -%}
     {%- set read_at = run_query(last_read_sql()).columns[0].values() | first -%}
-    {%- do require_newer_positions(run_query(older_positions_sql(read_at)).rows) -%}
+    {%- do require_no_new_topic(run_query(partitions_begun_anew_sql(read_at)).rows) -%}
     {%- do run_query('drop table if exists load_messages') -%}
     {%- do run_query(new_messages_sql(read_at)) -%}
     {%- do run_query(insert_message_rows_sql(loaded_at)) -%}
@@ -36,52 +35,59 @@
     ) -%}
 {%- endmacro -%}
 
-{# Positions of an earlier topic keep their rows, under another name. #}
-{%- macro forget_positions_sql() -%}
-    update {{ adapter.quote('raw') }}.loaded_files
-    set file = file || ' before ' || cast(getdate() as varchar(30)),
-        fingerprint = fingerprint || ' before ' || cast(getdate() as varchar(30)),
-        modified_at = null
-    where file in (select _source_file from {{ adapter.quote('raw') }}.flyer_events_stream)
-{%- endmacro -%}
-
 {%- macro last_read_sql() -%}
     select cast({{ dateadd('hour', -1, "coalesce(max(modified_at), cast('1900-01-01' as timestamp))") }} as varchar(30))
     from {{ adapter.quote('raw') }}.loaded_files
 {%- endmacro -%}
 
 {%- macro positions_sql() -%}
-    select file, max(fingerprint) as fingerprint from {{ adapter.quote('raw') }}.loaded_files group by file
+    select file, max(fingerprint) as fingerprint, max(modified_at) as read_at
+    from {{ adapter.quote('raw') }}.loaded_files
+    group by file
 {%- endmacro -%}
 
-{# Partitions of which the newest message lies before the last one that is loaded: it would never be loaded. #}
-{%- macro older_positions_sql(read_at) -%}
+{#
+    Partitions whose positions begin anew, since messages up to the loaded position would never be loaded. Either the newest
+    message that Redshift has read lies before it, or one that Redshift read later, into the same view, does.
+#}
+{%- macro partitions_begun_anew_sql(read_at) -%}
     with
     positions as (
         {{ positions_sql() }}
     ),
     partitions as (
-        select _source_file, max(stream_position) as newest
-        from {{ adapter.quote('raw') }}.flyer_events_stream
-        where refresh_time >= cast('{{ read_at }}' as timestamp)
-        group by _source_file
+        select
+            positions.file,
+            positions.fingerprint as loaded,
+            positions.file || '@' || max(stream.stream_position) as newest,
+            case
+                when min(stream.refresh_time) <= positions.read_at
+                    then positions.file || '@' || min(
+                        case when stream.refresh_time > positions.read_at then stream.stream_position end
+                    )
+            end as first_later
+        from {{ adapter.quote('raw') }}.flyer_events_stream as stream
+        inner join positions on stream._source_file = positions.file
+        where stream.refresh_time >= cast('{{ read_at }}' as timestamp)
+        group by positions.file, positions.fingerprint, positions.read_at
     )
-    select partitions._source_file, ltrim(partitions.newest, '0') as newest,
-        ltrim(substring(positions.fingerprint, length(positions.file) + 2), '0') as loaded
+    select
+        file,
+        ltrim(substring(coalesce(first_later, newest), length(file) + 2), '0') as position,
+        ltrim(substring(loaded, length(file) + 2), '0') as loaded_position
     from partitions
-    inner join positions on partitions._source_file = positions.file
-    where partitions._source_file || '@' || partitions.newest < positions.fingerprint
-    order by 1
+    where newest < loaded or first_later <= loaded
+    order by file
 {%- endmacro -%}
 
-{%- macro require_newer_positions(partitions) -%}
+{%- macro require_no_new_topic(partitions) -%}
     {%- if partitions -%}
         {%- do run_query('rollback') -%}
         {{ exceptions.raise_compiler_error(
-            "The newest message of " ~ partitions[0][0] ~ " is at position " ~ (partitions[0][1] or 0) ~ ", but those up to "
-            ~ partitions[0][2] ~ " are loaded. Nothing was loaded. If the view was created again, it has not caught up yet: wait."
-            ~ ' If the topic was created again: drop materialized view "raw".flyer_events_stream, run create_stream, and then'
-            ~ " dbt run-operation load_stream --args '{is_new_topic: true}'"
+            "Redshift has read position " ~ (partitions[0][1] or 0) ~ " of " ~ partitions[0][0] ~ ", but messages up to "
+            ~ (partitions[0][2] or 0) ~ " are loaded. Nothing was loaded. If the view was created again, wait until it has"
+            ~ ' caught up. If the stream or topic was created again, drop materialized view "raw".flyer_events_stream and run'
+            ~ ' create_stream with is_new_topic: true'
         ) }}
     {%- endif -%}
 {%- endmacro -%}
@@ -128,8 +134,8 @@
         fingerprint,
         line,
         case
-            when bytes > 65535 then 'too_long'
             when not is_text and lower(line) like 'f3899ac2%' then 'aggregated_records'
+            when bytes > 65535 then 'too_long'
             when not is_text then 'not_utf8'
             when position(chr(92) || 'u0000' in line) > 0 then 'nul_byte'
             when not can_json_parse(message) or left(ltrim(line, {{ blanks() }}), 1) <> '{' then 'not_a_json_object'
