@@ -44,12 +44,13 @@ def findings_of(statements: list[str], keys: dict[str, str]) -> list[Finding]:
     """Statements that differ in numbers or in dbt's comment only are read once.
 
     Those of unit tests are dbt's own: it takes the types of their rows from PostgreSQL, which knows less of them.
+    Queries that a test makes up (inline) are no part of the project.
     """
     distinct: dict[str, tuple[str, str]] = {}
     for sql in statements:
         comment = DBT_COMMENT.match(sql)
         node = comment["node"] if comment else "dbt"
-        if not node.startswith("unit_test."):
+        if not node.startswith(("unit_test.", "sql_operation.")):
             body = DBT_COMMENT.sub("", sql)
             distinct.setdefault(re.sub(r"\d+", "0", body), (body, node))
     return [finding for sql, node in distinct.values() for finding in lint(sql, node, keys) if is_a_fault(finding)]
