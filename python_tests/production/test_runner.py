@@ -148,6 +148,17 @@ def test_all_data_tests_run_by_request(machine: Machine) -> None:
     assert machine.calls[:3] == [LOAD, BUILD_ALL, FRESHNESS]
 
 
+def test_a_build_of_which_a_data_test_fails_is_not_repeated(machine: Machine) -> None:
+    """The second build would find nothing new, test nothing, and succeed."""
+    (machine.project / "statuses").write_text("1\n", encoding="utf-8")
+    results = json.dumps({"results": [{"unique_id": "test.flyer_analytics.a.1", "status": "fail", "failures": 2}]})
+    dbt = machine.project / ".venv/bin/dbt"
+    stub(dbt, f"echo '{results}' >target/run_results.json\n{DBT}")
+    assert machine.run("flyer-build").returncode == 1
+    assert machine.calls[:3] == [LOAD, BUILD, FRESHNESS]
+    assert machine.published["BuildSucceeded"] == 0
+
+
 @pytest.mark.parametrize(
     ("statuses", "load_status", "status"),
     [([1], 0, 0), ([1], 3, 3), ([1, 1], 0, 1), ([2, 1], 3, 1)],
