@@ -173,9 +173,7 @@ def succeed(dbt: Dbt, *arguments: str) -> None:
     """Run a command of dbt. Raises DbtError."""
     result = dbt.invoke(*arguments, "--no-use-colors")
     if not result.success:
-        raise DbtError(
-            f"dbt {arguments[0]} --target {dbt.target} failed:\n" + ("\n".join(dbt.errors) or str(result.exception))
-        )
+        raise DbtError(f"dbt {arguments[0]} --target {dbt.target} failed:\n{dbt.reason(result)}")
 
 
 @contextmanager

@@ -36,11 +36,15 @@ class Dbt:
         with released():
             return self.runner.invoke(["--quiet", "--log-level", "none", *arguments, "--target", self.target])
 
+    def reason(self, result: dbtRunnerResult) -> str:
+        """Return why the last command failed, of which this is the result."""
+        return "\n".join(self.errors) or str(result.exception)
+
     def operation(self, operation: str, /, **arguments: Any) -> list[str]:
         """Run an operation and return the messages that it logged. Raises DbtError."""
         result = self.invoke("run-operation", operation, "--args", json.dumps(arguments, ensure_ascii=False))
         if not result.success:
-            raise DbtError("\n".join(self.errors) or str(result.exception))
+            raise DbtError(self.reason(result))
         return self.said
 
     def answer(self, operation: str, /, **arguments: Any) -> Any:
@@ -53,7 +57,7 @@ class Dbt:
         )
         if isinstance(parsed.result, Manifest):
             return parsed.result
-        raise DbtError("\n".join(self.errors) or str(parsed.exception))
+        raise DbtError(self.reason(parsed))
 
     def _hear(self, event: EventMsg) -> None:
         if event.info.name == "JinjaLogInfo":

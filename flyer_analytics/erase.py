@@ -24,7 +24,7 @@ from flyer_analytics.durable import sync
 from flyer_analytics.explained import explained
 from flyer_analytics.load.files import on_disk
 from flyer_analytics.load.outcome import FileError, LoadError, Outcome
-from flyer_analytics.lock import WAIT_SECS, LockedError, writer_lock
+from flyer_analytics.lock import LockedError, add_wait, writer_lock
 from flyer_analytics.publish import publish, published_path
 from flyer_analytics.rewrite import Rewritten, User, rewrite
 from flyer_analytics.text import counted, sql_text
@@ -76,7 +76,7 @@ def erase(dbt: Dbt, user_id: str, paths: Sequence[str] = ()) -> Places:
     if places.build != "none":
         result = dbt.invoke("run", "--select", *OVER_ALL_USERS)
         if not result.success:
-            raise LoadError("\n".join(dbt.errors) or str(result.exception))
+            raise LoadError(dbt.reason(result))
     dbt.operation("finish_erasing")
     if dbt.target == "duckdb":
         compact(database_path().resolve())
@@ -227,12 +227,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="further files, patterns, folders, s3://bucket/folder/: exports, files not loaded, the lake",
     )
     parser.add_argument("--target", default=os.environ.get("DBT_TARGET", "duckdb"), choices=["duckdb", "redshift"])
-    parser.add_argument(
-        "--wait",
-        type=float,
-        default=WAIT_SECS,
-        help="seconds to wait for another load or build (default: %(default).0f)",
-    )
+    add_wait(parser)
     options = parser.parse_args(arguments)
     # dbt's log and results would hold the id.
     os.environ |= {"DBT_LOG_LEVEL_FILE": "none", "DBT_WRITE_JSON": "false"}

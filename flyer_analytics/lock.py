@@ -102,6 +102,16 @@ def locked(path: Path) -> int | None:
     return descriptor
 
 
+def add_wait(parser: argparse.ArgumentParser) -> None:
+    """Add the option for how many seconds to wait for the lock."""
+    parser.add_argument(
+        "--wait",
+        type=float,
+        default=WAIT_SECS,
+        help="seconds to wait for another load or build (default: %(default).0f)",
+    )
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Become the command, which holds the lock until it and all that it has started have ended.
 
@@ -111,9 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m flyer_analytics.lock",
         description="Run a command while no other loads, builds or publishes (exit status 1 if it was not run).",
     )
-    parser.add_argument(
-        "--wait", type=float, default=WAIT_SECS, help="how many seconds to wait for others (default: %(default).0f)"
-    )
+    add_wait(parser)
     parser.add_argument("--as", dest="name", help="what those who wait are told (default: the command)")
     parser.add_argument("command", nargs="+", help="the command with its arguments, after --")
     options = parser.parse_args(arguments)

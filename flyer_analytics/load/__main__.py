@@ -12,7 +12,7 @@ from flyer_analytics.dbt_profile import database_path
 from flyer_analytics.load import disk
 from flyer_analytics.load.files import ENDINGS
 from flyer_analytics.load.outcome import FAILED, LoadError
-from flyer_analytics.lock import WAIT_SECS, LockedError, writer_lock
+from flyer_analytics.lock import LockedError, add_wait, writer_lock
 
 STATUSES = """
 exit status:
@@ -37,12 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         default=os.environ.get("DBT_TARGET", "redshift"),
         help="dbt target for files in S3 (default: DBT_TARGET, or redshift)",
     )
-    parser.add_argument(
-        "--wait",
-        type=float,
-        default=WAIT_SECS,
-        help="seconds to wait for another load or build (default: %(default).0f)",
-    )
+    add_wait(parser)
     options = parser.parse_args(arguments)
     if not options.path.strip():
         parser.error("the path is empty")

@@ -270,7 +270,7 @@ class Loop:
             return
         nodes = result.result.results if isinstance(result.result, RunExecutionResult) else []
         failed = [f"{it.node.name}: {it.message}" for it in nodes if it.status in ("error", "fail")]
-        raise DbtError("; ".join(failed) or "\n".join(self.dbt.errors) or str(result.exception))
+        raise DbtError("; ".join(failed) or self.dbt.reason(result))
 
     # ---------- saying it
     def described(self, entries: Sequence[Entry]) -> list[LakeObject]:

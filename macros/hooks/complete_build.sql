@@ -6,14 +6,12 @@
             {%- set is_increment = is_build_known() -%}
             {%- if not is_increment -%}{%- do create_build_state() -%}{%- endif -%}
             {%- set old = is_increment and last_build() or {} -%}
-            {%- set completed_to = "cast(" ~ (sql_text(old.completed_to) if old.completed_to else 'null') ~ " as timestamp)" -%}
-            {%- set staged_to = "cast(" ~ (sql_text(old.staged_to) if old.staged_to else 'null') ~ " as timestamp)" -%}
             {#- of large tables, what this run may have written -#}
             {%- set new_dates = is_listed(relation_of('stg_flyer_app__new_dates'), is_increment, columns=['date']) -%}
             {%- for sql in [
                 'delete from ' ~ build_state(),
-                'insert into ' ~ build_state() ~ ' select greatest(max(_loaded_at), ' ~ completed_to ~ '), '
-                    ~ 'greatest(max(_loaded_at), ' ~ staged_to ~ ', (select max(_loaded_at) from '
+                'insert into ' ~ build_state() ~ ' select greatest(max(_loaded_at), ' ~ timestamp_sql(old.completed_to) ~ '), '
+                    ~ 'greatest(max(_loaded_at), ' ~ timestamp_sql(old.staged_to) ~ ', (select max(_loaded_at) from '
                     ~ relation_of('stg_flyer_app__rejected') ~ ')), '
                     ~ sql_text(tojson(build_settings(), sort_keys=true)) ~ ', ' ~ sql_text(events_read())
                     ~ ' from ' ~ relation_of('stg_flyer_app__events_keyed') ~ ' where ' ~ new_dates,
@@ -26,6 +24,10 @@
             {%- do adapter.commit() -%}
         {%- endif -%}
     {%- endif -%}
+{%- endmacro -%}
+
+{%- macro timestamp_sql(text) -%}
+    cast({{ sql_text(text) if text else 'null' }} as timestamp)
 {%- endmacro -%}
 
 {# In the same transaction: a table without its row would be a complete build of unknown loads. #}

@@ -1,4 +1,4 @@
-{# As a table that is made again, but no reader ever finds it missing or replaced, and its comments and grants stay. #}
+{# Unlike a table that dbt drops and creates, it is never missing for its readers, and keeps its comments and grants. #}
 {%- macro get_incremental_replace_all_sql(arguments) -%}
     {%- set columns = get_quoted_csv(arguments.dest_columns | map(attribute='name')) -%}
     delete from {{ arguments.target_relation }};

@@ -1,4 +1,4 @@
-{# dbt's own, but a view stays as it is if it would be made again from the same text: readers never find it replaced. #}
+{# dbt's own, but an unchanged view is not dropped and created: a query on it would fail at that moment. #}
 {%- materialization view, adapter='redshift' -%}
     {%- set existing = load_cached_relation(this) -%}
     {%- if existing and existing.is_view and not should_full_refresh() and view_mark(sql) in comment_of_view(this) -%}
